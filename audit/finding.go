@@ -1,0 +1,101 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/plumbline/plumbline/internal/crm"
+)
+
+// Facts are what a finding rests on. They do not move with the clock (entered, limit, where the limit came from, n; never
+// "days so far") and are never sentences. Values are string, float64, bool or []string only, so that a stored finding reads
+// back the same; the end of a name gives the unit: _at (RFC 3339 instant), _on (date, YYYY-MM-DD), _days (24-hour days),
+// _rate (0-1), _count, _money ("12.50 EUR"); anything else is text.
+type Facts map[string]any
+
+// FixKind names what a fix is.
+type FixKind string
+
+// The fixes.
+const (
+	FixNone       FixKind = ""
+	FixAdvice     FixKind = "advice"
+	FixTask       FixKind = "task"
+	FixOwner      FixKind = "owner"
+	FixCloseDate  FixKind = "close-date"
+	FixLossFields FixKind = "lost-reason-dropdown"
+)
+
+// Fix is a change that would resolve a finding, as data. Which exact edits it takes is worked out when a plan is made.
+type Fix struct {
+	Kind FixKind `json:"kind"`
+	// Edits are the changes, without keys; what depends on the moment (a task's due time and texts) is left to the plan.
+	Edits []crm.Edit `json:"edits"`
+	Mode  Mode       `json:"mode"`
+	// Manual are steps that only a person can do, in order, as text keys of internal/text.
+	Manual []string `json:"manual,omitempty"`
+}
+
+// Finding is one policy's word on one record.
+type Finding struct {
+	ID       string    `json:"id"`
+	Policy   string    `json:"policy"`
+	Severity Severity  `json:"severity"`
+	Subject  crm.Ref   `json:"subject"`
+	Key      string    `json:"key,omitempty"` // tells several findings of one policy on one record apart
+	Facts    Facts     `json:"facts"`
+	Value    crm.Money `json:"value"` // at stake
+	// Since is the moment at which the data became wrong, where the data tells; else the first run that saw it.
+	Since crm.Instant `json:"since"`
+	Fix   *Fix        `json:"fix"`
+
+	Family Family  `json:"family,omitempty"`
+	Case   string  `json:"case,omitempty"` // one per deal and family
+	Lead   bool    `json:"lead"`           // leads its case
+	Waived *Waiver `json:"waived"`
+
+	// Names as of the run, so that reports need no snapshot.
+	Name         string `json:"name,omitempty"`
+	URL          string `json:"url,omitempty"`
+	Pipeline     string `json:"pipeline,omitempty"` // id
+	Stage        string `json:"stage,omitempty"`    // id
+	Owner        string `json:"owner,omitempty"`    // id
+	PipelineName string `json:"pipeline_name,omitempty"`
+	StageName    string `json:"stage_name,omitempty"`
+	OwnerName    string `json:"owner_name,omitempty"`
+}
+
+// Waiver is an accepted finding.
+type Waiver struct {
+	Finding string      `json:"finding,omitempty"` // id
+	Reason  string      `json:"reason"`
+	Author  string      `json:"author"`
+	Until   crm.Instant `json:"until"`
+}
+
+// FindingID is the first 16 hex digits of SHA-256(portal NUL policy NUL kind NUL id NUL key).
+func FindingID(policy string, subject crm.Ref, key string) string {
+	sum := sha256.Sum256([]byte(subject.Portal + "\x00" + policy + "\x00" + string(subject.Kind) + "\x00" + subject.ID + "\x00" + key))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Unknown is a record that a policy could not judge.
+type Unknown struct {
+	Policy  string  `json:"policy"`
+	Subject crm.Ref `json:"subject"`
+	Need    Need    `json:"need"`
+	Why     string  `json:"why"`
+}
+
+// Days is a length of time in 24-hour days, written 30d, 12h, 90m or 2w.
+type Days time.Duration
+
+// Duration returns it as a time.Duration.
+func (d Days) Duration() time.Duration { return time.Duration(d) }
+
+// Float returns it in days.
+func (d Days) Float() float64 { return time.Duration(d).Hours() / 24 }
+
+// Share is a part of a whole, 0-1, written 5%.
+type Share float64

@@ -1,0 +1,122 @@
+// Package connectors says what Plumbline needs of a CRM: a small interface to read a portal, and optional abilities found
+// by type assertion.
+//
+// Its one rule: a [Connector] is read-only by construction; whatever can change a portal is in [Editor].
+package connectors
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/plumbline/plumbline/internal/crm"
+)
+
+// Connector reads one portal.
+type Connector interface {
+	// Schema reads pipelines, stages, owners and what else the portal's set-up tells. What cannot be read for lack of a
+	// scope is said in Schema.Unknown; any other failure is an error.
+	Schema(ctx context.Context) (crm.Schema, error)
+	// Deals walks over the portal's deals, page by page. The last page has Last set; a walk that ends in an error can be
+	// taken up again with Work.From set to the Next of the last page that came. The schema is the one that Schema gave.
+	Deals(ctx context.Context, schema crm.Schema, work crm.Work) iter.Seq2[crm.Page, error]
+}
+
+// Counter counts deals by a way that the walk does not use, so that completeness can be proved.
+type Counter interface {
+	Count(ctx context.Context, since crm.Instant) (int64, error)
+}
+
+// Sweeper lists what a portal no longer has, which a walk by modification time cannot see.
+type Sweeper interface {
+	// Gone returns which of the known ids are no longer listed, and why. total is how many deals the portal still lists.
+	Gone(ctx context.Context, known []string) (gone []crm.Gone, err error)
+}
+
+// Prober tells what a connection may do.
+type Prober interface {
+	Probe(ctx context.Context) ([]Access, error)
+}
+
+// Access is one thing that a connection may or may not do.
+type Access struct {
+	Scope   string // the CRM's own name of the permission
+	Granted bool
+	Needed  bool   // Plumbline cannot work at all without it
+	Cost    string // what is lost without it: "owner-missing and owner-inactive cannot be judged"
+}
+
+// Editor writes. Every method may be called again after a crash.
+type Editor interface {
+	// Feasible tells beforehand, for each edit in order, whether it can be done.
+	Feasible(ctx context.Context, schema crm.Schema, edits []crm.Edit) ([]Verdict, error)
+	// Read returns the live values of fields. A record that no longer exists is absent from the map; deals that were
+	// merged or archived count as absent. For a ref with an empty ID and a key in keys[ref.Kind], see Lookup.
+	Read(ctx context.Context, schema crm.Schema, refs []crm.Ref, fields ...string) (map[crm.Ref]crm.Fields, error)
+	// Lookup finds the records that earlier tries of creating edits made, by the key that was written into them; an edit
+	// whose record does not exist is absent.
+	Lookup(ctx context.Context, schema crm.Schema, edits []crm.Edit) (map[string]string, error)
+	// Apply sends the edits, in as few requests as the CRM allows, and returns one receipt per edit in order. It never
+	// retries a request that may have taken effect.
+	Apply(ctx context.Context, schema crm.Schema, edits []crm.Edit) []crm.Receipt
+}
+
+// Feasibility is whether an edit can be done through the CRM's API.
+type Feasibility string
+
+// The feasibilities.
+const (
+	FeasibleOK         Feasibility = "ok"
+	FeasibleManual     Feasibility = "manual"     // a person must do it, Words say how
+	FeasibleImpossible Feasibility = "impossible" // Words say why
+)
+
+// Verdict is what Feasible says of one edit.
+type Verdict struct {
+	Key          string
+	Feasible     Feasibility
+	Words        string
+	Irreversible []string // fields that an undo cannot restore
+}
+
+// Ledger keeps a portal's budgets: how much was taken within a window, over all processes. A connector without one
+// (Options.Ledger nil) keeps the count to itself.
+type Ledger interface {
+	// Take asks for want units of the named window, of which at most limit may be taken in all, and returns how many are granted.
+	Take(ctx context.Context, portal, window string, want, limit int64) (granted int64, err error)
+}
+
+// Call describes one request that was answered, or failed, for metrics and run totals.
+type Call struct {
+	Operation string // "deals.list", "deals.search", …: a small closed set
+	Status    int    // 0 when no answer came
+	Tokens    int64
+	Throttled bool          // answered 429
+	Budget    int64         // what remains of the CRM's own limit, -1 when it does not say
+	Wait      time.Duration // time spent waiting for the pace
+}
+
+// Type is one kind of CRM.
+type Type struct {
+	Name string // "hubspot"
+	Open func(Options) (Connector, error)
+}
+
+// Options are what a connector is made of.
+type Options struct {
+	Portal string
+	APIURL string
+	// Client authorises its requests by itself; connectors see no token.
+	Client *http.Client
+	Ledger Ledger
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Observe is told of every request; nil: nobody listens. It may be called from several goroutines.
+	Observe func(Call)
+	// LossReason and LossDetail name the properties that hold loss reasons; "" leaves the choice to the connector.
+	LossReason, LossDetail string
+	// ReadOnly makes Open return a connector without [Editor].
+	ReadOnly bool
+}

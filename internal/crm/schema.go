@@ -1,0 +1,87 @@
+package crm
+
+// Schema is a portal's set-up, and what its CRM can do, as data, so that no policy asks which CRM it is.
+type Schema struct {
+	Account    string     `json:"account"`     // the CRM's own id of the account
+	Currency   string     `json:"currency"`    // home currency, ISO 4217
+	Zone       string     `json:"zone"`        // IANA name; "" means UTC
+	DealURL    string     `json:"deal_url"`    // a deal's page, with {id}; "" when there is none
+	Pipelines  []Pipeline `json:"pipelines"`   // by order
+	Users      []User     `json:"users"`       // every owner, active or not
+	UsersKnown bool       `json:"users_known"` // false: the list of owners could not be read
+	LossReason LossReason `json:"loss_reason"`
+	Scopes     []string   `json:"scopes,omitempty"` // granted, where the CRM says
+	// HistoryFrom is the moment since which every stage move is known, for CRMs that give no older history; none: all of it.
+	HistoryFrom Instant `json:"history_from"`
+	// Unknown says, per fact that this portal cannot give, why and what would give it.
+	Unknown []MissingFact `json:"unknown,omitempty"`
+	// ClosedStages is false where the CRM keeps won and lost as a status of the deal (Pipedrive), not as stages.
+	ClosedStages bool `json:"closed_stages"`
+	// ActivityBased is true where planned activities are first-class in the CRM's own method (Pipedrive).
+	ActivityBased bool `json:"activity_based"`
+}
+
+// MissingFact names a fact that a portal cannot give.
+type MissingFact struct {
+	Fact Fact   `json:"fact"`
+	Why  string `json:"why"`  // "the scope crm.objects.owners.read is missing"
+	Cure string `json:"cure"` // "grant it and connect again"
+}
+
+// Pipeline is one process that deals go through.
+type Pipeline struct {
+	ID      string  `json:"id"`
+	Name    string  `json:"name"`
+	Order   int     `json:"order"`
+	Created Instant `json:"created"`
+	Updated Instant `json:"updated"`
+	Stages  []Stage `json:"stages"` // by order
+}
+
+// Stage is one step of a pipeline.
+type Stage struct {
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Order       int      `json:"order"`       // from 0, dense
+	Kind        Status   `json:"kind"`        // by the CRM's own flags, never by its name
+	Probability *float64 `json:"probability"` // 0..1; nil: not set or not in use
+	RotDays     *int     `json:"rot_days"`    // Pipedrive's rotting; nil: off
+	Created     Instant  `json:"created"`
+	Updated     Instant  `json:"updated"`
+}
+
+// User is somebody, or a queue, that can own deals.
+type User struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Email  string `json:"email,omitempty"`
+	Active bool   `json:"active"`
+	Queue  bool   `json:"queue,omitempty"`
+}
+
+// LossReasonKind tells how a portal records why a deal was lost.
+type LossReasonKind string
+
+// The ways to record a loss reason.
+const (
+	LossText    LossReasonKind = "text"    // free text
+	LossOptions LossReasonKind = "options" // one of a list
+	LossMixed   LossReasonKind = "mixed"   // a list, and free text beside it (Pipedrive)
+)
+
+// LossReason describes where a portal keeps loss reasons.
+type LossReason struct {
+	Kind        LossReasonKind `json:"kind"`
+	Field       string         `json:"field"`        // the CRM's own name of it
+	DetailField string         `json:"detail_field"` // "" when there is none
+	TextField   string         `json:"text_field"`   // the CRM's built-in free text beside Field; "" when Field is it
+	Options     []Option       `json:"options,omitempty"`
+	Writable    bool           `json:"writable"`
+}
+
+// Option is one value of an enumeration.
+type Option struct {
+	Value  string `json:"value"`
+	Label  string `json:"label"`
+	Hidden bool   `json:"hidden,omitempty"`
+}

@@ -1,0 +1,66 @@
+package crm
+
+// Completeness tells what a sync expected, read and failed to read, per object ("deals", "pipelines", "owners", …).
+type Completeness struct {
+	Read map[string]Count `json:"read"`
+	Gaps []Gap            `json:"incomplete"`
+}
+
+// Complete reports whether nothing is missing.
+func (c Completeness) Complete() bool { return len(c.Gaps) == 0 }
+
+// Count is one object's figures. Expected comes from a count that the walk itself does not produce; nil where there is none.
+type Count struct {
+	Expected *int64 `json:"expected"`
+	Read     int64  `json:"read"`
+	Failed   int64  `json:"failed"`
+}
+
+// Gap is one thing that could not be read.
+type Gap struct {
+	Object  string  `json:"object"`
+	Why     string  `json:"why"`
+	RetryAt Instant `json:"retry_at"`
+}
+
+// Cursor is the place at which an interrupted walk goes on; the zero value is its beginning. Only its connector reads it.
+type Cursor struct {
+	After string  `json:"after,omitempty"`
+	Since Instant `json:"since,omitempty"`
+}
+
+// Work is what a walk over deals is asked for.
+type Work struct {
+	// Since limits the walk to deals modified at or after it, by the CRM's own clock; none: every deal.
+	Since Instant
+	// From is where an earlier, interrupted walk of the same work ended.
+	From Cursor
+	// Facts are the facts that the enabled checks need; others need not be read.
+	Facts Fact
+}
+
+// Page is one page of a walk over deals.
+type Page struct {
+	Deals  []Deal
+	Gone   []Gone
+	Failed []string // ids, or a description, of records that could not be read, each with its reason
+	Next   Cursor   // where the walk goes on after this page
+	Last   bool
+}
+
+// Sync is the record of one pull of a portal.
+type Sync struct {
+	ID           string       `json:"id"`
+	Portal       string       `json:"portal"`
+	Full         bool         `json:"full"`
+	Started      Instant      `json:"started"`
+	Ended        Instant      `json:"ended"` // none: interrupted, it goes on at Cursor
+	Since        Instant      `json:"since"`
+	Watermark    Instant      `json:"watermark"` // the newest modification time seen, by the CRM's own clock
+	Cursor       Cursor       `json:"cursor"`
+	Completeness Completeness `json:"completeness"`
+	Facts        Fact         `json:"facts"` // asked for
+	Requests     int64        `json:"requests"`
+	Tokens       int64        `json:"tokens"`
+	Error        string       `json:"error,omitempty"`
+}

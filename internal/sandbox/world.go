@@ -1,0 +1,93 @@
+package sandbox
+
+import "time"
+
+// World is a portal's sales history in neutral words: what the generator makes or a CSV file gives, and what a CRM's face
+// is filled with. Ids are given by the world, so that truth can name records; a face uses them as its own.
+type World struct {
+	Account   string // the CRM account's id, digits
+	Currency  string
+	Zone      string // IANA
+	Now       time.Time
+	Pipelines []Pipeline
+	Owners    []Owner
+	Companies []Company
+	Contacts  []Contact
+	Deals     []Deal
+	// Truth lists the problems that were planted, and what they imply, made without the audit.
+	Truth []Planted
+}
+
+// Pipeline is a pipeline with its stages in order.
+type Pipeline struct {
+	ID, Label string
+	Created   time.Time
+	Stages    []Stage
+}
+
+// Stage is a stage. Probability 1 is won, 0 is lost, anything between is open.
+type Stage struct {
+	ID, Label   string
+	Probability float64
+}
+
+// Owner is a user of the CRM, or a queue.
+type Owner struct {
+	ID, Email, First, Last string
+	Active                 bool
+	Queue                  bool
+}
+
+// Company is an organisation that deals are made with.
+type Company struct{ ID, Name string }
+
+// Contact is a person at a company.
+type Contact struct{ ID, Email, First, Last, Company string }
+
+// Deal is one deal with its whole history.
+type Deal struct {
+	ID, Name   string
+	Pipeline   string // id
+	Stage      string // id of the present stage: that of the last move
+	Owner      string // id, "" none
+	Company    string // id, "" none
+	Contacts   []string
+	Amount     string // decimal text, "" none
+	Currency   string
+	Created    time.Time
+	CloseDate  time.Time // expected close while open, closing time when closed; zero: none
+	LossReason string    // free text
+	Source     string    // "CRM_UI", "INTEGRATION", "IMPORT", …: how it was made
+	Archived   bool
+	Moves      []Move // oldest first, beginning with the stage at creation
+	Activities []Activity
+}
+
+// Move is one entry into a stage.
+type Move struct {
+	Stage  string
+	At     time.Time
+	Source string // "CRM_UI", "AUTOMATION_PLATFORM", "INTEGRATION", …
+}
+
+// Activity is one thing done or planned for a deal.
+type Activity struct {
+	Kind    string // task | call | meeting | email | note
+	At      time.Time
+	Owner   string
+	Subject string
+	Inbound bool // by the buyer
+	Done    bool
+}
+
+// Planted is one problem that the generator planted, or that a planted one implies.
+type Planted struct {
+	Policy  string  `json:"policy"`
+	Subject Subject `json:"subject"`
+}
+
+// Subject is the record that a problem is about.
+type Subject struct {
+	Kind string `json:"kind"` // deal | stage | pipeline | property | owner | portal
+	ID   string `json:"id"`
+}
