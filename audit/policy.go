@@ -94,8 +94,8 @@ const (
 	ModeAuto    Mode = "auto"
 )
 
-// Info describes a policy.
-type Info struct {
+// Meta describes a policy.
+type Meta struct {
 	ID       string
 	Title    string // one line, without a full stop
 	Doc      string // the Markdown document beside the code
@@ -110,7 +110,7 @@ type Info struct {
 	Off      bool // off by default
 	// Facts are what must be read of deals for it.
 	Facts crm.Fact
-	// Templates are the policy's sentences by language ("en"), as text/template over the finding's Facts; see internal/text.
+	// Message is the finding's sentence in English, as a text/template over its Facts with the functions of internal/text.
 	Message string
 }
 
@@ -120,18 +120,18 @@ type Checker interface{ Check(p *Pass) }
 
 // Policy is one thing that can be wrong. Make one with [Define].
 type Policy struct {
-	Info
+	Meta
 	defaults Checker
 	settings func() any
 }
 
 // Define makes a policy of its description and its settings' defaults. S is a struct type with a Check method on the
 // value; its exported fields carry `yaml:"…"` names and `desc:"…"` texts.
-func Define[S Checker](info Info, defaults S) *Policy {
+func Define[S Checker](meta Meta, defaults S) *Policy {
 	if reflect.TypeOf(defaults).Kind() != reflect.Struct {
-		panic("audit.Define " + info.ID + ": settings must be a struct")
+		panic("audit.Define " + meta.ID + ": settings must be a struct")
 	}
-	return &Policy{Info: info, defaults: defaults, settings: func() any { s := defaults; return &s }}
+	return &Policy{Meta: meta, defaults: defaults, settings: func() any { s := defaults; return &s }}
 }
 
 // NewSettings returns a pointer to a fresh copy of the defaults, for the configuration to decode into. It is a [Checker] too.
