@@ -23,7 +23,7 @@ const (
 	FieldOwner     = "owner"
 	FieldCloseDate = "close_date" // YYYY-MM-DD in After; as the CRM stores it in Before
 	FieldAmount    = "amount"
-	// Loss reasons name the property in FieldProperty-free form: the connector maps them to Schema.LossReason.
+	// The connector maps the two loss reason fields to the properties that Schema.LossReason names; see also [PropertyField].
 	FieldLossReason = "lost_reason"
 	FieldLossDetail = "lost_reason_detail"
 
@@ -87,3 +87,6 @@ func (e Edit) Inverse(r Receipt) (Edit, error) {
 		return Edit{}, fmt.Errorf("undo of %q: there is no inverse", e.Op)
 	}
 }
+
+// PropertyField names a CRM's own property as a field of an edit, for properties that have no neutral name.
+func PropertyField(name string) string { return "property." + name }
