@@ -50,17 +50,17 @@ type Finding struct {
 	Since crm.Instant `json:"since"`
 	Fix   *Fix        `json:"fix"`
 
-	Family Family  `json:"family,omitempty"`
-	Case   string  `json:"case,omitempty"` // one per deal and family
-	Lead   bool    `json:"lead"`           // leads its case
+	Family Family  `json:"family"`
+	Case   string  `json:"case"` // one per deal and family
+	Lead   bool    `json:"lead"` // leads its case
 	Waived *Waiver `json:"waived"`
 
 	// Names as of the run, so that reports need no snapshot.
 	Name         string `json:"name,omitempty"`
 	URL          string `json:"url,omitempty"`
-	Pipeline     string `json:"pipeline,omitempty"` // id
-	Stage        string `json:"stage,omitempty"`    // id
-	Owner        string `json:"owner,omitempty"`    // id
+	Pipeline     string `json:"pipeline"` // id
+	Stage        string `json:"stage"`    // id
+	Owner        string `json:"owner"`    // id
 	PipelineName string `json:"pipeline_name,omitempty"`
 	StageName    string `json:"stage_name,omitempty"`
 	OwnerName    string `json:"owner_name,omitempty"`

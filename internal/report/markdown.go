@@ -1,0 +1,76 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/internal/text"
+)
+
+// auditsMarkdown writes a section per portal: score, incomplete parts, findings by policy and what could not be judged.
+func auditsMarkdown(w io.Writer, words *text.Words, results []*audit.Result) error {
+	var b strings.Builder
+	for _, r := range results {
+		portalMarkdown(&b, words, r)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func portalMarkdown(b *strings.Builder, words *text.Words, r *audit.Result) {
+	fmt.Fprintf(b, "# %s (%s)\n\n", escape(r.Portal), r.CRM)
+	fmt.Fprintf(b, "As of %s. %s read. Value at risk: %s.\n\n", r.AsOf.Time().Format("2 January 2006 15:04 MST"), text.Plural(int(r.Read["deals"].Read), "deal"), text.Sum(r.ValueAtRisk))
+	if !r.Complete {
+		b.WriteString("**Incomplete: this is not the whole portal, and no clean bill.**\n\n")
+		for _, g := range r.Incomplete {
+			fmt.Fprintf(b, "- %s: %s%s\n", g.Object, escape(g.Why), retryAt(g.RetryAt))
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(b, "**%s**\n\n", scoreLine(r))
+	for _, id := range policies(r) {
+		policyMarkdown(b, words, r, id)
+	}
+	if len(r.MissingNeeds) > 0 {
+		b.WriteString("## What could not be judged\n\n")
+		for _, m := range r.MissingNeeds {
+			fmt.Fprintf(b, "- Without %s: %s for %s (%s). %s\n", m.Need, strings.Join(m.Policies, ", "), text.Plural(m.Records, "record"), escape(m.Why), escape(sentenceEnd(m.Cure)))
+		}
+		b.WriteByte('\n')
+	}
+}
+
+func policyMarkdown(b *strings.Builder, words *text.Words, r *audit.Result, id string) {
+	var found []audit.Finding
+	for _, f := range r.Findings {
+		if f.Policy == id {
+			found = append(found, f)
+		}
+	}
+	if len(found) == 0 {
+		return
+	}
+	slices.SortStableFunc(found, func(x, y audit.Finding) int { return int(y.Severity) - int(x.Severity) })
+	fmt.Fprintf(b, "## %s (%s)\n\n%s of %s judged.\n\n", escape(words.Title(id)), id, text.Thousands(int64(len(found))), text.Thousands(int64(r.Judged[id].Judged)))
+	b.WriteString("| severity | record | stage | owner | value | why |\n|---|---|---|---|---|---|\n")
+	for _, f := range found {
+		name := escape(subjectName(f))
+		if f.URL != "" {
+			name = "[" + name + "](" + f.URL + ")"
+		}
+		severity := f.Severity.String()
+		if f.Waived != nil {
+			severity += " (waived)"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", severity, name, escape(f.StageName), escape(f.OwnerName), text.Money(f.Value), escape(words.Sentence(f)))
+	}
+	b.WriteByte('\n')
+}
+
+// escape keeps texts of the CRM from being read as Markdown or HTML.
+func escape(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;", "*", `\*`, "_", `\_`, "[", `\[`, "`", "\\`").Replace(s)
+}
