@@ -27,7 +27,10 @@ const (
 	FixLossFields FixKind = "lost-reason-dropdown"
 )
 
-// Fix is a change that would resolve a finding, as data. Which exact edits it takes is worked out when a plan is made.
+// Fix is a change that would resolve a finding, as data. Which exact edits it takes is worked out when a plan is made:
+// the plan gives every edit its key; a task (add-task) its subject, body and due time, and a changed owner (set, After
+// without "owner") the owner to be. Where Before lacks a field of After, the policy does not know the text that the CRM
+// stores, and the plan reads it from the live record; "" in Before means that the record is known to have none.
 type Fix struct {
 	Kind FixKind `json:"kind"`
 	// Edits are the changes, without keys; what depends on the moment (a task's due time and texts) is left to the plan.

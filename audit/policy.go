@@ -82,6 +82,7 @@ const (
 	NeedLossReason Need = "loss reason"
 	NeedClosed     Need = "closing date"
 	NeedHistoryN   Need = "enough past deals" // a statistic's minimum is not reached
+	NeedLanguage   Need = "a known language"  // a name is in a script that the vocabulary does not cover
 )
 
 // Mode is what the daemon may do about a finding.
@@ -108,6 +109,8 @@ type Meta struct {
 	Fix      FixKind
 	Subject  crm.Kind
 	Off      bool // off by default
+	// After are the policies whose verdicts this one asks for with [Pass.Flagged]; they run before it.
+	After []string
 	// Facts are what must be read of deals for it.
 	Facts crm.Fact
 	// Message is the finding's sentence in English, as a text/template over its Facts with the functions of internal/text.
