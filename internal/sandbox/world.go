@@ -14,9 +14,21 @@ type World struct {
 	Companies []Company
 	Contacts  []Contact
 	Deals     []Deal
+	// LossProperty is the drop-down in which the account keeps loss reasons; nil: it has only the CRM's own free text. A face
+	// makes an enumeration property of deals of this name and fills it with each deal's LossOption.
+	LossProperty *LossProperty
 	// Truth lists the problems that were planted, and what they imply, made without the audit.
 	Truth []Planted
 }
+
+// LossProperty is an enumeration property of deals that says why a deal was lost.
+type LossProperty struct {
+	Name, Label string
+	Options     []LossOption
+}
+
+// LossOption is one value of the drop-down.
+type LossOption struct{ Value, Label string }
 
 // Pipeline is a pipeline with its stages in order.
 type Pipeline struct {
@@ -56,11 +68,16 @@ type Deal struct {
 	Currency   string
 	Created    time.Time
 	CloseDate  time.Time // expected close while open, closing time when closed; zero: none
-	LossReason string    // free text
+	LossReason string    // free text, the CRM's own field; it may be filled beside LossOption
+	LossOption string    // value of World.LossProperty, "" none
 	Source     string    // "CRM_UI", "INTEGRATION", "IMPORT", …: how it was made
 	Archived   bool
-	Moves      []Move // oldest first, beginning with the stage at creation
+	Moves      []Move // oldest first, beginning with the stage at creation; empty: the history is not known
 	Activities []Activity
+	// StageEntered is the entry into the present stage where Moves is empty and the entry is known all the same.
+	StageEntered time.Time
+	// External is the deal's id in the file it came from; "" for generated deals.
+	External string
 }
 
 // Move is one entry into a stage.
@@ -70,7 +87,8 @@ type Move struct {
 	Source string // "CRM_UI", "AUTOMATION_PLATFORM", "INTEGRATION", …
 }
 
-// Activity is one thing done or planned for a deal.
+// Activity is one thing done or planned for a deal. A call, e-mail or meeting that is done and not inbound is a touch; a task,
+// call or meeting that is not done and lies in the future is a next activity.
 type Activity struct {
 	Kind    string // task | call | meeting | email | note
 	At      time.Time
