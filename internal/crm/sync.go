@@ -37,6 +37,9 @@ type Work struct {
 	From Cursor
 	// Facts are the facts that the enabled checks need; others need not be read.
 	Facts Fact
+	// Known reports whether a deal is already kept as of a modification time: it need not be read any further, nor
+	// yielded. nil: nothing is known. A walk by modification time that finds only known deals ends after its one request.
+	Known func(id string, modified Instant) bool `json:"-"`
 }
 
 // Page is one page of a walk over deals.
@@ -63,4 +66,8 @@ type Sync struct {
 	Requests     int64        `json:"requests"`
 	Tokens       int64        `json:"tokens"`
 	Error        string       `json:"error,omitempty"`
+	// FullAt is when the last full walk ended that the kept deals rest on, SweptAt when they were last compared with what
+	// the portal still lists; both by our clock, for schedules alone.
+	FullAt  Instant `json:"full_at"`
+	SweptAt Instant `json:"swept_at"`
 }
