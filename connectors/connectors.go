@@ -35,10 +35,16 @@ type Sweeper interface {
 	Gone(ctx context.Context, known []string) (gone []crm.Gone, err error)
 }
 
-// Refresher reads again what of a portal's set-up changes often, so that a poll between two full walks stays cheap.
+// Refresher reads again only what of a schema changes often, for polls that should cost next to nothing.
 type Refresher interface {
-	// Refresh returns the schema with its pipelines and stages read again and everything else as it was.
-	Refresh(ctx context.Context, schema crm.Schema) (crm.Schema, error)
+	// Refresh returns the previous schema with its pipelines and stages read anew.
+	Refresh(ctx context.Context, previous crm.Schema) (crm.Schema, error)
+}
+
+// Comparer tells whether two texts of a field mean the same, such as 1500 and 1500.00, where a CRM may store another text
+// than it was sent.
+type Comparer interface {
+	Same(field, a, b string) bool
 }
 
 // Prober tells what a connection may do.
@@ -119,6 +125,10 @@ type Options struct {
 	Ledger Ledger
 	Log    *slog.Logger
 	Now    func() time.Time
+	// Sleep waits; nil waits in real time. One that is given must move Now forward.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Scopes are what was granted, where that is known (OAuth tells it with the token); empty: not known.
+	Scopes []string
 	// Observe is told of every request; nil: nobody listens. It may be called from several goroutines.
 	Observe func(Call)
 	// LossReason and LossDetail name the properties that hold loss reasons; "" leaves the choice to the connector.
