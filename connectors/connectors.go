@@ -35,12 +35,6 @@ type Sweeper interface {
 	Gone(ctx context.Context, known []string) (gone []crm.Gone, err error)
 }
 
-// Refresher reads again only what of a schema changes often, for polls that should cost next to nothing.
-type Refresher interface {
-	// Refresh returns the previous schema with its pipelines and stages read anew.
-	Refresh(ctx context.Context, previous crm.Schema) (crm.Schema, error)
-}
-
 // Comparer tells whether two texts of a field mean the same, such as 1500 and 1500.00, where a CRM may store another text
 // than it was sent.
 type Comparer interface {
