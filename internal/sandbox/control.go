@@ -1,0 +1,129 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// controlMux is the API by which tests and people steer the sandbox.
+func (s *Server) controlMux() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /control", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, struct {
+			Now time.Time `json:"now"`
+			Counters
+		}{s.Now(), s.Counters()})
+	})
+	mux.HandleFunc("PUT /control/faults", s.put(s.SetFaults))
+	mux.HandleFunc("PUT /control/clock", s.put(func(text string) error {
+		if text == "" {
+			s.SetClock(time.Time{})
+			return nil
+		}
+		t, err := time.Parse(time.RFC3339, text)
+		if err == nil {
+			s.SetClock(t)
+		}
+		return err
+	}))
+	mux.HandleFunc("POST /control/reset", func(w http.ResponseWriter, _ *http.Request) {
+		s.Reset()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("PUT /control/settings/{crm}", s.tune)
+	mux.HandleFunc("GET /control/records/{crm}/{kind}/{id...}", s.record)
+	mux.HandleFunc("GET /control/truth", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Truth()) })
+	return mux
+}
+
+// Truth lists the problems that were planted in the portals, each once.
+func (s *Server) Truth() []Planted {
+	truth := []Planted{}
+	for _, face := range s.order {
+		planter, ok := face.(Planter)
+		if !ok {
+			continue
+		}
+		for _, planted := range planter.Truth() {
+			if !slices.Contains(truth, planted) {
+				truth = append(truth, planted)
+			}
+		}
+	}
+	return truth
+}
+
+// put reads a text, plain or as a JSON string, and hands it over.
+func (s *Server) put(set func(string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, err := readText(r)
+		if err == nil {
+			err = set(text)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func readText(r *http.Request) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return "", fmt.Errorf("read body: %w", err)
+	}
+	text := strings.TrimSpace(string(b))
+	if strings.HasPrefix(text, `"`) {
+		err = json.Unmarshal([]byte(text), &text)
+	}
+	return text, err
+}
+
+// tune changes settings of a face, given as a JSON object of texts.
+func (s *Server) tune(w http.ResponseWriter, r *http.Request) {
+	tuner, ok := s.faces[r.PathValue("crm")].(Tuner)
+	if !ok {
+		http.Error(w, "there are no settings of that name", http.StatusNotFound)
+		return
+	}
+	var settings map[string]string
+	if err := json.NewDecoder(r.Body).Decode(&settings); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	for name, value := range settings {
+		if err := tuner.Tune(name, value); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Server) record(w http.ResponseWriter, r *http.Request) {
+	face := s.faces[r.PathValue("crm")]
+	if face == nil {
+		http.Error(w, "there is no such CRM", http.StatusNotFound)
+		return
+	}
+	record, ok := face.Record(r.PathValue("kind"), r.PathValue("id"))
+	if !ok {
+		http.Error(w, "there is no such record", http.StatusNotFound)
+		return
+	}
+	writeJSON(w, http.StatusOK, record)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // the client may have gone
+}
