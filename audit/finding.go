@@ -3,7 +3,6 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"time"
 
 	"github.com/plumbline/plumbline/internal/crm"
 )
@@ -90,15 +89,3 @@ type Unknown struct {
 	Need    Need    `json:"need"`
 	Why     string  `json:"why"`
 }
-
-// Days is a length of time in 24-hour days, written 30d, 12h, 90m or 2w.
-type Days time.Duration
-
-// Duration returns it as a time.Duration.
-func (d Days) Duration() time.Duration { return time.Duration(d) }
-
-// Float returns it in days.
-func (d Days) Float() float64 { return time.Duration(d).Hours() / 24 }
-
-// Share is a part of a whole, 0-1, written 5%.
-type Share float64

@@ -7,8 +7,6 @@ import "github.com/plumbline/plumbline/internal/crm"
 // finding waived: to silence a policy must not let another one speak. kind and index are those of [Pass.OKAt], or
 // [crm.KindDeal] and the row's Index. The asking policy names the other one in its [Meta.After]; a policy that does not run
 // flags nothing.
-func (p *Pass) Flagged(policy string, kind crm.Kind, index int32) bool { return false }
-
-// Ago are the numbers as they stood the given days before, worked out from the same history. Only those that rest on stage
-// history can be asked: Passed, Entered.
-func (s *Stats) Ago(days float64) *Stats { return s }
+func (p *Pass) Flagged(policy string, kind crm.Kind, index int32) bool {
+	return p.run.flagged(p.check.Policy, policy, record{kind, index})
+}

@@ -42,6 +42,8 @@ type ScorePart struct {
 	Points float64 `json:"points"` // k_f
 	Lost   float64 `json:"lost"`   // k_f x r_f
 	Judged int     `json:"judged"` // n_f
+	// Policies tells which policy costs how many of the lost points.
+	Policies map[string]float64 `json:"policies"`
 }
 
 // Judged counts a policy's records. Passed and findings are the judged ones; unknown are not among them.

@@ -3,7 +3,17 @@ package audit
 import "github.com/plumbline/plumbline/internal/crm"
 
 // Stats are the numbers of a snapshot, worked out on first use and shared by all policies. Indexes are those of the snapshot.
-type Stats struct{}
+type Stats struct {
+	snap *crm.Snapshot
+	now  crm.Instant
+	*layout
+}
+
+func newStats(snap *crm.Snapshot, now crm.Instant, l *layout) *Stats { return &Stats{snap, now, l} }
+
+func (s *Stats) numbers() []PipelineStats { return []PipelineStats{} }
+
+func (s *Stats) probability(stage int32) (p float64, observed, ok bool) { return 0, false, false }
 
 // Sample is a sorted sample of lengths in days.
 type Sample struct{ days []float64 }
@@ -38,6 +48,10 @@ func (s *Stats) HistoryKnown(pipeline int32) (known, deals int) { return 0, 0 }
 
 // PresumedLost reports whether an open deal is older than both twice the average cycle and p99 of won cycles.
 func (s *Stats) PresumedLost(r crm.Row) bool { return false }
+
+// Ago are the numbers as they stood the given days before, worked out from the same history. Only those that rest on stage
+// history can be asked: Passed, Entered.
+func (s *Stats) Ago(days float64) *Stats { return s }
 
 // WilsonLower and WilsonUpper bound a share of k in n with 95 % confidence (Wilson 1927).
 func WilsonLower(k, n int) float64 { return 0 }

@@ -1,0 +1,99 @@
+package audit
+
+import "github.com/plumbline/plumbline/internal/crm"
+
+// later reports whether a snapshot has facts later than now.
+func later(snap *crm.Snapshot, now crm.Instant) bool {
+	c := snap.Columns()
+	for i := range c.ID {
+		if c.Created[i] > now || c.Closed[i] > now || c.StageEntry[i] > now || c.Touch[i] > now || c.Buyer[i] > now {
+			return true
+		}
+	}
+	for i := range c.Moves {
+		if c.Moves[i].At > now {
+			return true
+		}
+	}
+	return false
+}
+
+// AsOf returns the snapshot as it would have been taken at now, as far as its own facts tell. Deals created later are gone,
+// later moves are taken back, and deals closed later are open again. What a later fact has overwritten is not known: the last
+// touch before now, the loss reason of a deal that is open again. Amounts, owners and dates stay as they are, for nothing
+// tells when they changed. A deal closed later whose history is not known stands in its pipeline's first open stage,
+// entered nobody knows when.
+func AsOf(snap *crm.Snapshot, now crm.Instant) *crm.Snapshot {
+	b := crm.NewBuilder(snap.Portal, snap.CRM, snap.Schema)
+	for i := range int32(snap.Len()) {
+		if d, ok := dealAsOf(snap, i, now); ok {
+			_ = b.Add(d) // its stage is of this very schema
+		}
+	}
+	return b.Build(min(snap.Taken, now), snap.Asked, snap.Completeness)
+}
+
+func dealAsOf(snap *crm.Snapshot, i int32, now crm.Instant) (d crm.Deal, ok bool) {
+	d = snap.Export(i)
+	if d.Created > now {
+		return d, false
+	}
+	status := snap.Deal(i).Status
+	moves := snap.Moves(i)
+	n := len(moves)
+	for n > 0 && moves[n-1].At > now {
+		n--
+	}
+	whole := d.Known.Has(crm.FactHistory)
+	if whole && n == 0 && len(moves) > 0 {
+		return d, false // its whole life is later
+	}
+	reopened := status != crm.Open && d.Closed > now
+	if n < len(moves) || d.StageEntry > now || reopened {
+		stage := int32(crm.None)
+		if whole && n > 0 {
+			stage = moves[n-1].Stage
+		}
+		if stage == crm.None {
+			stage = unknownStage(snap, snap.Deal(i), reopened)
+			d.Known &^= crm.FactHistory | crm.FactStageEntry
+			d.StageEntry = 0
+		} else {
+			d.StageEntry = moves[n-1].At
+			d.Known |= crm.FactStageEntry
+		}
+		if snap.Schema.ClosedStages || snap.Stage(stage).Kind != crm.Open {
+			status = snap.Stage(stage).Kind
+		} else if reopened {
+			status = crm.Open
+		}
+		d.Pipeline, d.Stage = snap.Schema.Pipelines[snap.PipelineOf(stage)].ID, snap.Stage(stage).ID
+		d.Moves = d.Moves[:n]
+	}
+	d.Status = &status
+	if status == crm.Open && d.Closed > now {
+		d.Closed = 0
+		d.LossReason, d.LossText, d.LossDetail = "", "", ""
+		d.Known &^= crm.FactLossReason | crm.FactLossDetail
+	}
+	if d.Touch > now {
+		d.Touch, d.Known = 0, d.Known&^crm.FactTouch
+	}
+	if d.Buyer > now {
+		d.Buyer, d.Known = 0, d.Known&^crm.FactBuyer
+	}
+	return d, true
+}
+
+// unknownStage is where a deal is put whose stage at the moment is not known: where it is now, unless it has been closed since.
+func unknownStage(snap *crm.Snapshot, r crm.Row, reopened bool) int32 {
+	if !reopened {
+		return r.Stage
+	}
+	for s := range snap.Schema.Pipelines[r.Pipeline].Stages {
+		if flat := snap.StageIndex(r.Pipeline, int32(s)); snap.Stage(flat).Kind == crm.Open {
+			return flat
+		}
+	}
+	return r.Stage
+}

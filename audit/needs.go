@@ -1,0 +1,105 @@
+package audit
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/plumbline/plumbline/internal/crm"
+)
+
+// lack counts the records that one policy could not judge for one need, with the reason it gives most often.
+type lack struct {
+	records int
+	whys    map[string]int
+}
+
+func (r *runner) lacks(policy string, need Need, why string) {
+	of := r.missing[need]
+	if of == nil {
+		of = map[string]*lack{}
+		r.missing[need] = of
+	}
+	l := of[policy]
+	if l == nil {
+		l = &lack{whys: map[string]int{}}
+		of[policy] = l
+	}
+	l.records++
+	l.whys[why]++
+}
+
+// missingNeeds names each missing need once, the one that costs most first.
+func (r *runner) missingNeeds() []MissingNeed {
+	out := []MissingNeed{}
+	for need, of := range r.missing {
+		m := MissingNeed{Need: need, Policies: slices.Sorted(maps.Keys(of))}
+		whys := map[string]int{}
+		for _, l := range of {
+			m.Records = max(m.Records, l.records)
+			for why, n := range l.whys {
+				whys[why] += n
+			}
+		}
+		m.Why, m.Cure = r.explain(need, whys)
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b MissingNeed) int {
+		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Need, b.Need))
+	})
+	return out
+}
+
+// explain says why a need is missing and what would give it: in the words of the portal's set-up where it knows, else in those
+// of the policies.
+func (r *runner) explain(need Need, whys map[string]int) (why, cure string) {
+	facts, cure := need.facts()
+	for _, m := range r.snap.Schema.Unknown {
+		if m.Fact&facts != 0 {
+			return m.Why, m.Cure
+		}
+	}
+	best := 0
+	for w, n := range whys {
+		if n > best || n == best && w < why {
+			why, best = w, n
+		}
+	}
+	return why, cure
+}
+
+// facts are those of deals that a need rests on, and what gives them where the portal does not say otherwise.
+func (n Need) facts() (crm.Fact, string) {
+	switch n {
+	case NeedHistory:
+		return crm.FactHistory, "pull the deals with their stage history, or give a history file"
+	case NeedDates:
+		return crm.FactHistory | crm.FactCloseDate, "pull the deals with the history of their dates"
+	case NeedActivity:
+		return crm.FactTouch | crm.FactPlanned, "log e-mails, calls and meetings in the CRM, and let this program read them"
+	case NeedMail:
+		return crm.FactBuyer, "connect the mailboxes to the CRM, and let this program read the mails"
+	case NeedOwners:
+		return crm.FactOwner, "let this program read the owners"
+	case NeedCreated:
+		return crm.FactCreated, "fill in the creation date"
+	case NeedStageEntry:
+		return crm.FactStageEntry | crm.FactHistory, "give the stage history, or the date of entry into the present stage"
+	case NeedCloseDate:
+		return crm.FactCloseDate, "give the expected close date"
+	case NeedAmount:
+		return crm.FactAmount, "give the amount"
+	case NeedLossReason:
+		return crm.FactLossReason, "give the loss reason"
+	case NeedClosed:
+		return crm.FactClosed, "give the closing date"
+	case NeedContacts:
+		return crm.FactCompany, "let this program read the contacts"
+	case NeedQuotes:
+		return 0, "let this program read the quotes"
+	case NeedLanguage:
+		return 0, "name it in one of the languages that the vocabulary covers"
+	default:
+		return 0, "time gives it: the more deals go through, the more can be said"
+	}
+}
