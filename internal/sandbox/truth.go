@@ -1,0 +1,88 @@
+package sandbox
+
+import (
+	"cmp"
+	"slices"
+)
+
+// The problems that the generator plants are named by the policies that report them.
+const (
+	tooManyStages     = "too-many-stages"
+	statusAsStage     = "status-as-stage"
+	unusedStage       = "unused-stage"
+	oftenSkippedStage = "often-skipped-stage"
+	lostFreeText      = "lost-reason-free-text"
+	lostMissing       = "lost-reason-missing"
+	staleInStage      = "stale-in-stage"
+	openTooLong       = "open-too-long"
+	stageSkipped      = "stage-skipped"
+	stageRegressed    = "stage-regressed"
+	closeDatePast     = "close-date-past"
+	closeDateMissing  = "close-date-missing"
+	amountMissing     = "amount-missing"
+	ownerMissing      = "owner-missing"
+	ownerInactive     = "owner-inactive"
+	noNextActivity    = "no-next-activity"
+)
+
+// Plantable lists the policies of which the generator can plant problems. How it reads each of them, with the distance that
+// healthy ("base") and planted facts keep from the threshold:
+//
+//	too-many-stages        subject pipeline. Open stages > 7. Base 3 to 5 (<= 5.6); planted 9, or 13 (past the hard limit of 10).
+//	status-as-stage        subject stage. An open stage's name is a state ("On hold"). The deals pass through it like through any
+//	                       other, or, together with often-skipped-stage, most go around it.
+//	unused-stage           subject stage. Within max(90 d, 2 x median cycle of won deals) at least 20 deals went from before the
+//	                       stage to after it or to won, and none entered it. Planted: nobody ever entered it and at least 24
+//	                       deals passed it within 90 d, counted today and seven days ago.
+//	often-skipped-stage    subject stage. Of the deals, imports left out, that entered before the stage and reached a later open
+//	                       stage or won within 180 d, the Wilson lower bound of those that never visited it is > 25 %, n >= 20.
+//	                       Base: <= 20 % (rates of a few percent); planted: 70 %, n >= 24, today and seven days ago, and some do
+//	                       enter it, so that it is not unused. A stage is never planted as both.
+//	lost-reason-free-text  subject portal (World.Account). Base: the account has a LossProperty, filled for every loss of the last
+//	                       450 d but the planted lost-reason-missing. Planted: there is no LossProperty, reasons are text, and
+//	                       at least 12 deals were lost within 180 d.
+//	lost-reason-missing    subject deal. Lost within 365 d without option and without text. Planted: within 285 d; losses older
+//	                       than 450 d may lack a reason.
+//	stale-in-stage         subject deal. Open, the present stay longer than the stage's limit: p90 of the stays of at least 10
+//	                       minutes, ended within 365 d, by deals that are won now (n >= 30), held within 7 to 180 d; else 30 d.
+//	                       Base: <= 0.78 limits, planted >= 1.25. Where n is between 22 and 40 both limits are kept clear of.
+//	open-too-long          subject deal. Open, age over twice the pipeline's average cycle of deals won within 365 d (n >= 20,
+//	                       those created closed left out), at least 30 d; else 180 d. Base <= 0.78, planted >= 1.25 limits.
+//	                       Where n is between 14 and 27 both limits are kept clear of. A deal planted as open-too-long in its
+//	                       first stage is stale-in-stage too; elsewhere half of them are.
+//	stage-skipped          subject deal. Open, or closed within 30 d, and an open stage between its entry stage and the furthest
+//	                       reached (won: all; lost: as far as it came) was never visited, unless every stage it skipped is
+//	                       reported by unused-stage or often-skipped-stage. Planted closed deals closed within 23 d; base deals
+//	                       that skipped closed at least 37 d ago.
+//	stage-regressed        subject deal. Open, with a move back between open stages. No open base deal, and none closed within
+//	                       37 d, moved back or was reopened.
+//	close-date-past        subject deal. Open, expected close before today in the account's zone. Base: from 3 d ahead on.
+//	                       Planted: 3 to 11 d past, or 18 to 60.
+//	close-date-missing     subject deal. Open, in the second open stage or later, no expected close.
+//	amount-missing         subject deal. Open, in the second open stage or later, amount absent or zero.
+//	owner-missing          subject deal. Open, no owner. A queue is an owner.
+//	owner-inactive         subject deal. Open, the owner is deactivated. In the base such owners have closed deals only.
+//	no-next-activity       subject deal. Open, no task, call or meeting planned ahead, and both creation and the last touch more
+//	                       than 3 working days ago. Base: something planned ahead, or a touch or the creation within 1.3 days.
+//	                       Planted: nothing planned, no touch and no activity of the buyer within 8 days, created at least 8.5
+//	                       days ago; a note or a done task in between is no touch.
+//
+// Archived deals are never reported, whatever is wrong with them.
+func Plantable() []string {
+	return []string{
+		tooManyStages, statusAsStage, unusedStage, oftenSkippedStage, lostFreeText, lostMissing, staleInStage, openTooLong,
+		stageSkipped, stageRegressed, closeDatePast, closeDateMissing, amountMissing, ownerMissing, ownerInactive, noNextActivity,
+	}
+}
+
+// plant adds a problem to the truth.
+func (w *World) plant(policy, kind, id string) {
+	w.Truth = append(w.Truth, Planted{Policy: policy, Subject: Subject{Kind: kind, ID: id}})
+}
+
+// sortTruth orders the truth by policy, kind and id.
+func (w *World) sortTruth() {
+	slices.SortFunc(w.Truth, func(a, b Planted) int {
+		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Subject.Kind, b.Subject.Kind), cmp.Compare(a.Subject.ID, b.Subject.ID))
+	})
+}
