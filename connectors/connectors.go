@@ -35,6 +35,12 @@ type Sweeper interface {
 	Gone(ctx context.Context, known []string) (gone []crm.Gone, err error)
 }
 
+// Refresher reads again what of a portal's set-up changes often, so that a poll between two full walks stays cheap.
+type Refresher interface {
+	// Refresh returns the schema with its pipelines and stages read again and everything else as it was.
+	Refresh(ctx context.Context, schema crm.Schema) (crm.Schema, error)
+}
+
 // Comparer tells whether two texts of a field mean the same, such as 1500 and 1500.00, where a CRM may store another text
 // than it was sent.
 type Comparer interface {
