@@ -1,0 +1,36 @@
+// Package policies is the catalogue: what can be wrong with a sales pipeline, as documented best practices.
+//
+// Its one idea: the list is explicit and its order is the catalogue's. Its one rule: an id, once released, never changes its
+// meaning.
+package policies
+
+import (
+	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/policies/deals"
+	"github.com/plumbline/plumbline/policies/design"
+	"github.com/plumbline/plumbline/policies/reasons"
+)
+
+// All returns every policy, in the order of the catalogue. Each call makes new values.
+func All() []*audit.Policy {
+	return []*audit.Policy{
+		design.TooManyStages(),
+		design.StatusAsStage(),
+		design.UnusedStage(),
+		design.OftenSkippedStage(),
+
+		reasons.LostReasonFreeText(),
+
+		deals.StaleInStage(),
+		deals.OpenTooLong(),
+		deals.NoNextActivity(),
+		deals.StageSkipped(),
+		deals.StageRegressed(),
+		deals.CloseDatePast(),
+		deals.CloseDateMissing(),
+		deals.AmountMissing(),
+		deals.OwnerMissing(),
+		deals.OwnerInactive(),
+		deals.LostReasonMissing(),
+	}
+}
