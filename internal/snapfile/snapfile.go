@@ -1,0 +1,175 @@
+// Package snapfile turns a snapshot into Apache Arrow tables and back.
+//
+// Its one idea: a snapshot is read and written whole, so it is stored as a few blocks of columns, not as rows. A snapshot
+// is a small JSON text and chunks of at most [ChunkDeals] deals; a chunk is three Arrow IPC streams, compressed by zstd,
+// that other tools read as they are:
+//
+//	deals  one row per deal in ascending order of id: "moves" counts its rows in moves, and the columns id, name, company,
+//	       loss_reason, loss_text, loss_detail and merged are row numbers in texts;
+//	       moments count from the deal's creation
+//	moves  one row per stage entry, in the order of the deals; "at" counts from its deal's creation
+//	texts  the texts that appear first in this chunk; row numbers go on from the chunk before
+//
+// The columns stage, owner and currency are places in the JSON's stages (flattened), users and currencies; -1 is none.
+//
+// Its one rule: [Decode] gives what [Encode] was given or an error. It neither panics on junk nor lets an index pass that
+// points nowhere.
+package snapfile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/plumbline/plumbline/internal/crm"
+)
+
+// ChunkDeals is the largest number of deals in one chunk.
+const ChunkDeals = 65_536
+
+// format is the number of this layout; a reader refuses others.
+const format = 1
+
+// Chunk is a run of deals: three Arrow IPC streams.
+type Chunk struct {
+	Deals, Moves, Texts []byte
+}
+
+// meta is what a snapshot has beside its tables.
+type meta struct {
+	Format       int              `json:"format"`
+	Portal       string           `json:"portal"`
+	CRM          string           `json:"crm"`
+	Taken        crm.Instant      `json:"taken"`
+	Asked        crm.Fact         `json:"asked"`
+	Completeness crm.Completeness `json:"completeness"`
+	Schema       crm.Schema       `json:"schema"`
+	Currencies   []string         `json:"currencies"`
+	Deals        int              `json:"deals"`
+	Moves        int              `json:"moves"`
+	Texts        int              `json:"texts"`
+}
+
+// Encode turns a snapshot into its JSON text and its chunks, of which there is at least one.
+func Encode(s *crm.Snapshot) (metaJSON []byte, chunks []Chunk, err error) {
+	return encode(s, ChunkDeals)
+}
+
+func encode(s *crm.Snapshot, chunkDeals int) ([]byte, []Chunk, error) {
+	c := s.Columns()
+	metaJSON, err := json.Marshal(meta{
+		Format: format, Portal: s.Portal, CRM: s.CRM, Taken: s.Taken, Asked: s.Asked, Completeness: s.Completeness,
+		Schema: s.Schema, Currencies: c.Currencies, Deals: s.Len(), Moves: len(c.Moves), Texts: len(c.Texts),
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode the snapshot: %w", err)
+	}
+	var chunks []Chunk
+	textFrom := 0
+	for from := 0; from == 0 || from < s.Len(); from += chunkDeals {
+		to := min(from+chunkDeals, s.Len())
+		textTo := max(textFrom, textsUsed(c, from, to))
+		if to == s.Len() {
+			textTo = len(c.Texts)
+		}
+		chunk, err := encodeChunk(c, from, to, textFrom, textTo)
+		if err != nil {
+			return nil, nil, fmt.Errorf("encode the snapshot: %w", err)
+		}
+		chunks = append(chunks, chunk)
+		textFrom = textTo
+	}
+	return metaJSON, chunks, nil
+}
+
+// textsUsed returns one more than the highest text that a run of deals refers to.
+func textsUsed(c *crm.Columns, from, to int) int {
+	highest := crm.TextID(0)
+	for _, ids := range textsOf(c) {
+		for _, id := range ids[from:to] {
+			highest = max(highest, id)
+		}
+	}
+	return int(highest) + 1
+}
+
+func textsOf(c *crm.Columns) [][]crm.TextID {
+	return [][]crm.TextID{c.ID, c.Name, c.Company, c.LossReason, c.LossText, c.LossDetail, c.Merged}
+}
+
+// Decode makes a snapshot of what Encode returned, with the chunks in their order.
+func Decode(metaJSON []byte, chunks iter.Seq2[Chunk, error]) (*crm.Snapshot, error) {
+	var m meta
+	if err := json.Unmarshal(metaJSON, &m); err != nil {
+		return nil, fmt.Errorf("decode the snapshot: %w", err)
+	}
+	if m.Format != format {
+		return nil, fmt.Errorf("decode the snapshot: its format is %d, this version of Plumbline reads %d", m.Format, format)
+	}
+	cols := crm.Columns{Currencies: m.Currencies}
+	n := 0
+	for chunk, err := range chunks {
+		if err == nil {
+			err = decodeChunk(&cols, chunk, m)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("decode chunk %d of the snapshot: %w", n, err)
+		}
+		n++
+	}
+	snap := crm.Assemble(crm.Snapshot{
+		Portal: m.Portal, CRM: m.CRM, Taken: m.Taken, Asked: m.Asked, Completeness: m.Completeness, Schema: m.Schema,
+	}, cols)
+	if err := check(snap, m); err != nil {
+		return nil, fmt.Errorf("decode the snapshot: %w", err)
+	}
+	return snap, nil
+}
+
+// check makes sure that nothing is missing and that every index points at something.
+func check(s *crm.Snapshot, m meta) error {
+	c := s.Columns()
+	if len(c.ID) != m.Deals || len(c.Moves) != m.Moves || len(c.Texts) != m.Texts {
+		return fmt.Errorf("it has %d deals, %d moves and %d texts instead of %d, %d and %d",
+			len(c.ID), len(c.Moves), len(c.Texts), m.Deals, m.Moves, m.Texts)
+	}
+	if len(c.Texts) == 0 || c.Texts[0] != "" {
+		return errors.New("its first text is not empty")
+	}
+	for _, ids := range textsOf(c) {
+		if !within(ids, 0, crm.TextID(len(c.Texts))) {
+			return errors.New("a text is missing")
+		}
+	}
+	stages, users := int32(s.NumStages()), int32(len(s.Schema.Users))
+	switch {
+	case !within(c.Stage, 0, stages):
+		return errors.New("a deal's stage is missing")
+	case !within(c.Owner, crm.None, users):
+		return errors.New("a deal's owner is missing")
+	case !within(c.Currency, 0, int32(len(c.Currencies))):
+		return errors.New("a deal's currency is missing")
+	case !within(c.Status, crm.Open, crm.Lost+1):
+		return errors.New("a deal's status is not known")
+	}
+	for i := range c.Moves {
+		if at := c.Moves[i].Stage; at < crm.None || at >= stages {
+			return errors.New("a move's stage is missing")
+		}
+	}
+	if n := len(c.MoveEnd); n > 0 && int(c.MoveEnd[n-1]) != len(c.Moves) {
+		return errors.New("its moves do not add up")
+	}
+	return nil
+}
+
+// within reports whether every value is in [low, high).
+func within[T crm.TextID | int32 | crm.Status](values []T, low, high T) bool {
+	for _, v := range values {
+		if v < low || v >= high {
+			return false
+		}
+	}
+	return true
+}
