@@ -1,0 +1,172 @@
+package hubspot
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/plumbline/plumbline/connectors"
+	"github.com/plumbline/plumbline/connectors/internal/rest"
+)
+
+// Version is the version of HubSpot's API that every request names. Versions do not change once they are out, and are
+// supported for 18 months.
+const Version = "2026-09"
+
+// The paths.
+const (
+	pathObjects      = "/crm/objects/" + Version + "/"
+	pathDeals        = pathObjects + "deals"
+	pathTasks        = pathObjects + "tasks"
+	pathPipelines    = "/crm/pipelines/" + Version + "/deals"
+	pathProperties   = "/crm/properties/" + Version + "/deals"
+	pathOwners       = "/crm/owners/" + Version
+	pathAssociations = "/crm/associations/" + Version + "/"
+	pathAccount      = "/account-info/" + Version + "/details"
+)
+
+// The sizes of pages and batches that HubSpot allows.
+const (
+	pageSize        = 100
+	historyPageSize = 50 // with the history of a property
+	searchPageSize  = 200
+	searchWall      = 10_000 // results of one search that can be paged to
+	batchSize       = 100
+	historyBatch    = 50
+	associationSize = 1000
+	ownerPageSize   = 100
+)
+
+// History is asked for of this property alone.
+const propertyStage = "dealstage"
+
+func (c *reader) listDeals(ctx context.Context, properties []string, history, archived bool, after string) (list, error) {
+	q := url.Values{"limit": {strconv.Itoa(pageSize)}, "archived": {strconv.FormatBool(archived)}, "properties": {strings.Join(properties, ",")}}
+	if history {
+		q.Set("limit", strconv.Itoa(historyPageSize))
+		q.Set("propertiesWithHistory", propertyStage)
+	}
+	if after != "" {
+		q.Set("after", after)
+	}
+	var out list
+	err := c.do(ctx, "listing deals", rest.Request{Operation: "deals.list", Method: "GET", Path: pathDeals, Query: q}, &out)
+	return out, err
+}
+
+func (c *reader) searchDeals(ctx context.Context, s searchRequest) (list, error) {
+	var out list
+	err := c.do(ctx, "searching deals", rest.Request{
+		Operation: "deals.search", Method: "POST", Path: pathDeals + "/search", Body: s, Lanes: []string{laneBurst, laneSearch},
+	}, &out)
+	return out, err
+}
+
+// readDeals reads deals by id, at most 100, or 50 with history. Those that do not exist are missing in the answer.
+func (c *reader) readDeals(ctx context.Context, ids, properties []string, history, archived bool) ([]row, error) {
+	in := batchInput{Inputs: inputs(ids), Properties: properties}
+	if history {
+		in.WithHistory = []string{propertyStage}
+	}
+	q := url.Values{"archived": {strconv.FormatBool(archived)}}
+	var out batch
+	err := c.do(ctx, "reading deals", rest.Request{
+		Operation: "deals.batch-read", Method: "POST", Path: pathDeals + "/batch/read", Query: q, Body: in,
+	}, &out)
+	return out.Results, found(err)
+}
+
+// readTasks reads tasks by id, at most 100.
+func (c *reader) readTasks(ctx context.Context, ids, properties []string) ([]row, error) {
+	var out batch
+	err := c.do(ctx, "reading tasks", rest.Request{
+		Operation: "tasks.batch-read", Method: "POST", Path: pathTasks + "/batch/read",
+		Query: url.Values{"archived": {"false"}}, Body: batchInput{Inputs: inputs(ids), Properties: properties},
+	}, &out)
+	return out.Results, found(err)
+}
+
+// found turns the 404 of a batch of which nothing exists into an empty answer.
+func found(err error) error {
+	if errors.Is(err, connectors.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func inputs(ids []string) []input {
+	in := make([]input, len(ids))
+	for i, id := range ids {
+		in[i].ID = id
+	}
+	return in
+}
+
+func (c *reader) listPipelines(ctx context.Context) ([]pipeline, error) {
+	var out pipelineList
+	err := c.do(ctx, "reading pipelines", rest.Request{Operation: "pipelines.list", Method: "GET", Path: pathPipelines}, &out)
+	return out.Results, err
+}
+
+func (c *reader) listProperties(ctx context.Context) ([]property, error) {
+	var out propertyList
+	err := c.do(ctx, "reading properties", rest.Request{Operation: "properties.list", Method: "GET", Path: pathProperties}, &out)
+	return out.Results, err
+}
+
+// getProperty reads one property; archived ones exist only where archived is set.
+func (c *reader) getProperty(ctx context.Context, name string, archived bool) (property, error) {
+	var out property
+	err := c.do(ctx, "reading a property", rest.Request{
+		Operation: "properties.get", Method: "GET", Path: pathProperties + "/" + url.PathEscape(name),
+		Query: url.Values{"archived": {strconv.FormatBool(archived)}},
+	}, &out)
+	return out, err
+}
+
+func (c *reader) listOwners(ctx context.Context, archived bool, after string) (ownerList, error) {
+	q := url.Values{"limit": {strconv.Itoa(ownerPageSize)}, "archived": {strconv.FormatBool(archived)}}
+	if after != "" {
+		q.Set("after", after)
+	}
+	var out ownerList
+	err := c.do(ctx, "reading owners", rest.Request{Operation: "owners.list", Method: "GET", Path: pathOwners, Query: q}, &out)
+	return out, err
+}
+
+func (c *reader) getAccount(ctx context.Context) (account, error) {
+	var out account
+	err := c.do(ctx, "reading the account", rest.Request{Operation: "account.details", Method: "GET", Path: pathAccount}, &out)
+	return out, err
+}
+
+// associated returns the ids of the records of one type that those of another are associated with.
+func (c *reader) associated(ctx context.Context, from, to string, ids []string) (map[string][]string, error) {
+	out := map[string][]string{}
+	var open []associationFrom
+	for _, id := range ids {
+		open = append(open, associationFrom{ID: id})
+	}
+	for len(open) > 0 {
+		n := min(len(open), associationSize)
+		var l associationList
+		err := found(c.do(ctx, "reading the "+to+" of "+from, rest.Request{
+			Operation: "associations.batch-read", Method: "POST", Path: pathAssociations + from + "/" + to + "/batch/read", Body: associationInput{open[:n]},
+		}, &l))
+		if err != nil {
+			return nil, err
+		}
+		open = open[n:]
+		for _, r := range l.Results {
+			for _, o := range r.To {
+				out[r.From.ID] = append(out[r.From.ID], strings.Trim(string(o.ID), `"`))
+			}
+			if after := r.Paging.Next.After; after != "" {
+				open = append(open, associationFrom{ID: r.From.ID, After: after})
+			}
+		}
+	}
+	return out, nil
+}

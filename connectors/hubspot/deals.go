@@ -1,0 +1,240 @@
+package hubspot
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+
+	"github.com/plumbline/plumbline/connectors/internal/rest"
+	"github.com/plumbline/plumbline/internal/crm"
+)
+
+// walk is one walk over deals.
+type walk struct {
+	*reader
+	work       crm.Work
+	decoder    *decoder
+	properties []string
+	history    bool
+}
+
+// Deals walks over every deal by the list, which carries history with its pages, or over the changed ones by a search,
+// which does not: their history is read in batches.
+func (c *reader) Deals(ctx context.Context, schema crm.Schema, work crm.Work) iter.Seq2[crm.Page, error] {
+	w := &walk{
+		reader: c, work: work, properties: wanted(work.Facts, schema.LossReason), history: work.Facts.Has(crm.FactHistory),
+		decoder: newDecoder(schema, work.Facts, c.setZone(schema.Zone), c.opts.Now()),
+	}
+	if work.Since.IsZero() {
+		return w.all(ctx)
+	}
+	return w.changed(ctx)
+}
+
+// all walks over the list, in the order of ids.
+func (w *walk) all(ctx context.Context) iter.Seq2[crm.Page, error] {
+	return rest.Pages(ctx, w.work.From.After, func(ctx context.Context, after string) (crm.Page, string, error) {
+		l, err := w.listDeals(ctx, w.properties, w.history, false, after)
+		if err != nil {
+			return crm.Page{}, "", err
+		}
+		var page crm.Page
+		w.add(&page, l.Results)
+		next := l.Paging.Next.After
+		page.Next, page.Last = crm.Cursor{After: next}, next == ""
+		return page, next, nil
+	})
+}
+
+// add decodes records into a page. What a merge swallowed is gone.
+func (w *walk) add(page *crm.Page, rows []row) {
+	for _, r := range rows {
+		d, err := w.decoder.deal(r)
+		if err != nil {
+			page.Failed = append(page.Failed, fmt.Sprintf("%s: %v", r.ID, err))
+			continue
+		}
+		page.Deals = append(page.Deals, d)
+		for _, id := range d.Merged {
+			page.Gone = append(page.Gone, crm.Gone{ID: id, Why: "merged", Into: d.ID})
+		}
+	}
+}
+
+// changes is the state of a walk over the changed deals. Results are ordered by modification time, so a deal that is
+// changed during the walk goes to the end and the ones behind it move up by one, over the edge of a page that was read
+// already. That shows, since such a deal comes twice; then the walk begins again, and reads only what it has not yet seen.
+type changes struct {
+	since   crm.Instant
+	after   string
+	total   int64
+	seen    map[string]crm.Instant // modification time by id
+	shifted bool
+	again   int
+}
+
+const maxAgain = 3
+
+// changed walks over a search by modification time, oldest first.
+func (w *walk) changed(ctx context.Context) iter.Seq2[crm.Page, error] {
+	return func(yield func(crm.Page, error) bool) {
+		s := &changes{since: w.work.Since, seen: map[string]crm.Instant{}}
+		if f := w.work.From; !f.Since.IsZero() {
+			s.since, s.after = f.Since, f.After
+		}
+		for {
+			page, err := w.next(ctx, s)
+			if err != nil {
+				yield(crm.Page{}, err)
+				return
+			}
+			if !yield(page, nil) || page.Last {
+				return
+			}
+		}
+	}
+}
+
+// next reads one page of the search and moves the state on.
+func (w *walk) next(ctx context.Context, s *changes) (crm.Page, error) {
+	req := modifiedSince(s.since)
+	req.Limit, req.After, req.Properties = searchPageSize, s.after, []string{propModified}
+	if !w.history {
+		req.Properties = w.properties
+	}
+	l, err := w.searchDeals(ctx, req)
+	if err != nil {
+		return crm.Page{}, err
+	}
+	fresh, last := s.take(l)
+	var page crm.Page
+	if w.work.Known != nil {
+		fresh = slices.DeleteFunc(fresh, func(r row) bool { return r.bad == nil && w.work.Known(r.ID, modified(r)) })
+	}
+	if w.history {
+		err = w.read(ctx, &page, fresh)
+	} else {
+		w.add(&page, fresh)
+	}
+	if err != nil {
+		return crm.Page{}, err
+	}
+	if err := s.move(w.work.Since, l.Paging.Next.After, last); err != nil {
+		return crm.Page{}, err
+	}
+	page.Next = crm.Cursor{After: s.after, Since: s.since}
+	page.Last = s.since.IsZero()
+	return page, nil
+}
+
+// take notes what a page holds, and returns what of it was not seen before and the last modification time.
+func (s *changes) take(l list) (fresh []row, last crm.Instant) {
+	s.shifted = s.shifted || l.Total < s.total
+	s.total = l.Total
+	for _, r := range l.Results {
+		at := modified(r)
+		before, known := s.seen[r.ID]
+		if known && before == at {
+			continue
+		}
+		s.shifted = s.shifted || known
+		s.seen[r.ID] = at
+		last = max(last, at)
+		fresh = append(fresh, r)
+	}
+	if n := len(l.Results); n > 0 {
+		last = max(last, modified(l.Results[n-1]))
+	}
+	return fresh, last
+}
+
+// move goes on to the next page, from the last time seen where HubSpot pages no further, or from the beginning where pages
+// have shifted. At the end, since is none.
+func (s *changes) move(start crm.Instant, next string, last crm.Instant) error {
+	offset, err := strconv.Atoi(next)
+	switch {
+	case next == "" && s.shifted && s.again < maxAgain:
+		s.again++
+		s.since, s.after, s.shifted, s.total = start, "", false, 0
+	case next == "":
+		s.since, s.after = 0, ""
+	case err != nil || offset+searchPageSize <= searchWall:
+		if next == s.after {
+			return fmt.Errorf("searching deals: the page at %s names itself as the next one", next)
+		}
+		s.after = next
+	case last/1000 <= s.since/1000:
+		return fmt.Errorf("searching deals: more than %d deals were changed in the millisecond %s: the search cannot page over them", searchWall, last)
+	default:
+		s.since, s.after, s.total = last, "", 0
+	}
+	return nil
+}
+
+// read reads deals with their history, and tells of those that exist no more.
+func (w *walk) read(ctx context.Context, page *crm.Page, rows []row) error {
+	var vanished []string
+	for some := range slices.Chunk(rows, historyBatch) {
+		ids := make(map[string]bool, len(some))
+		var ask []string
+		for _, r := range some {
+			if r.ID == "" {
+				page.Failed = append(page.Failed, "a deal: the record has no id")
+				continue
+			}
+			ids[r.ID] = true
+			ask = append(ask, r.ID)
+		}
+		got, err := w.readDeals(ctx, ask, w.properties, true, false)
+		if err != nil {
+			return err
+		}
+		w.add(page, got)
+		for _, r := range got {
+			delete(ids, r.ID)
+		}
+		for _, id := range ask {
+			if ids[id] {
+				vanished = append(vanished, id)
+			}
+		}
+	}
+	gone, err := w.why(ctx, vanished)
+	page.Gone = append(page.Gone, gone...)
+	return err
+}
+
+// why tells what became of deals that the portal no longer lists.
+func (c *reader) why(ctx context.Context, ids []string) ([]crm.Gone, error) {
+	var gone []crm.Gone
+	for some := range slices.Chunk(ids, batchSize) {
+		rows, err := c.readDeals(ctx, some, []string{propModified}, false, true)
+		if err != nil {
+			return nil, err
+		}
+		archived := map[string]bool{}
+		for _, r := range rows {
+			archived[r.ID] = true
+		}
+		for _, id := range some {
+			g := crm.Gone{ID: id, Why: "deleted"}
+			if archived[id] {
+				g.Why = "archived"
+			}
+			gone = append(gone, g)
+		}
+	}
+	return gone, nil
+}
+
+// modifiedSince is the search for deals changed at or after a time; none finds every deal.
+func modifiedSince(since crm.Instant) searchRequest {
+	s := searchRequest{FilterGroups: []filterGroup{}, Properties: []string{}}
+	if !since.IsZero() {
+		s.FilterGroups = []filterGroup{{[]filter{{propModified, "GTE", strconv.FormatInt(since.Time().UnixMilli(), 10)}}}}
+		s.Sorts = []sort{{propModified, "ASCENDING"}}
+	}
+	return s
+}
