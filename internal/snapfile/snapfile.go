@@ -12,14 +12,16 @@
 //
 // The columns stage, owner and currency are places in the JSON's stages (flattened), users and currencies; -1 is none.
 //
-// Its one rule: [Decode] gives what [Encode] was given or an error. It neither panics on junk nor lets an index pass that
-// points nowhere.
+// Its one rule: [Decode] gives what [Encode] was given or an error. The JSON holds a checksum of every chunk, which keeps
+// damage away from the Arrow reader (it trusts lengths), and no index passes that points nowhere.
 package snapfile
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"iter"
 
 	"github.com/plumbline/plumbline/internal/crm"
@@ -49,6 +51,18 @@ type meta struct {
 	Deals        int              `json:"deals"`
 	Moves        int              `json:"moves"`
 	Texts        int              `json:"texts"`
+	Sums         []uint32         `json:"sums"` // CRC-32C of each chunk
+}
+
+// sum is the checksum of a chunk.
+func (c Chunk) sum() uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	sum := uint32(0)
+	for _, part := range [][]byte{c.Deals, c.Moves, c.Texts} {
+		sum = crc32.Update(sum, table, binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		sum = crc32.Update(sum, table, part)
+	}
+	return sum
 }
 
 // Encode turns a snapshot into its JSON text and its chunks, of which there is at least one.
@@ -58,12 +72,9 @@ func Encode(s *crm.Snapshot) (metaJSON []byte, chunks []Chunk, err error) {
 
 func encode(s *crm.Snapshot, chunkDeals int) ([]byte, []Chunk, error) {
 	c := s.Columns()
-	metaJSON, err := json.Marshal(meta{
+	m := meta{
 		Format: format, Portal: s.Portal, CRM: s.CRM, Taken: s.Taken, Asked: s.Asked, Completeness: s.Completeness,
 		Schema: s.Schema, Currencies: c.Currencies, Deals: s.Len(), Moves: len(c.Moves), Texts: len(c.Texts),
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode the snapshot: %w", err)
 	}
 	var chunks []Chunk
 	textFrom := 0
@@ -78,7 +89,12 @@ func encode(s *crm.Snapshot, chunkDeals int) ([]byte, []Chunk, error) {
 			return nil, nil, fmt.Errorf("encode the snapshot: %w", err)
 		}
 		chunks = append(chunks, chunk)
+		m.Sums = append(m.Sums, chunk.sum())
 		textFrom = textTo
+	}
+	metaJSON, err := json.Marshal(m)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode the snapshot: %w", err)
 	}
 	return metaJSON, chunks, nil
 }
@@ -110,6 +126,9 @@ func Decode(metaJSON []byte, chunks iter.Seq2[Chunk, error]) (*crm.Snapshot, err
 	cols := crm.Columns{Currencies: m.Currencies}
 	n := 0
 	for chunk, err := range chunks {
+		if err == nil && (n >= len(m.Sums) || m.Sums[n] != chunk.sum()) {
+			err = errors.New("it is damaged")
+		}
 		if err == nil {
 			err = decodeChunk(&cols, chunk, m)
 		}
