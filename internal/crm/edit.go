@@ -69,6 +69,8 @@ type Receipt struct {
 	After     Fields  `json:"after,omitempty"` // as stored, where the answer says
 	RequestID string  `json:"request_id,omitempty"`
 	Why       string  `json:"why,omitempty"`
+	// Again tells of a rejected edit that nothing is wrong with it: the CRM was busy or out of reach, and it can be sent again.
+	Again bool `json:"again,omitempty"`
 }
 
 // Inverse returns the edit that undoes e, given the receipt of e. Its key is new and derived from e's.
