@@ -86,6 +86,11 @@ func (r *run) settle(ctx context.Context, sent []*Step) error {
 		if err := s.move(state, why, r.now()); err != nil {
 			return err
 		}
+		if state == Approved {
+			changes = append(changes, Change{s, s.entry(EventRetry, r.Who, r.now())})
+			r.say(s, true)
+			continue
+		}
 		more, err := r.settled(ctx, s)
 		if err != nil {
 			return err
@@ -105,7 +110,7 @@ type sight struct {
 	id     string // of a created record
 }
 
-// readBack looks at what the CRM now holds, by key of the edit, for every step whose receipt does not say it all.
+// readBack looks at what the CRM now holds, by key of the edit. Only the receipt of a created record says it all.
 func (r *run) readBack(ctx context.Context, sent []*Step) (map[string]sight, error) {
 	seen := map[string]sight{}
 	var read []*Step
@@ -118,9 +123,7 @@ func (r *run) readBack(ctx context.Context, sent []*Step) (map[string]sight, err
 			seen[s.Edit.Key] = sight{exists: true, id: rec.ID}
 		case s.creates():
 			look = append(look, s.Edit)
-		case s.Edit.Op == crm.OpSet && rec.Outcome == crm.OutcomeApplied && len(only(rec.After, s.Edit.After)) == len(s.Edit.After):
-			seen[s.Edit.Key] = sight{exists: true, fields: rec.After}
-		default:
+		default: // an answer may only echo the request, so it does not tell what is stored
 			read = append(read, s)
 		}
 	}
@@ -147,9 +150,12 @@ func (r *run) readBack(ctx context.Context, sent []*Step) (map[string]sight, err
 	return seen, errors.Join(errs...)
 }
 
-// outcome tells the state that a sent step came to. Applying means that it is not known.
+// outcome tells the state that a sent step came to. Applying means that it is not known, Approved that nothing was done.
 func (r *run) outcome(s *Step, now sight, readErr error) (State, string) {
 	rec := &s.Outcome.Receipt
+	if rec.Outcome == crm.OutcomeRejected && rec.Again {
+		return Approved, "not done yet: " + or(rec.Why, "the CRM was busy")
+	}
 	if rec.Outcome == crm.OutcomeRejected {
 		return Failed, or(rec.Why, "the CRM refused it")
 	}
