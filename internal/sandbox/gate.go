@@ -12,14 +12,13 @@ type Gate struct {
 
 	server *Server
 	name   string // set once the face is known
-	tier   func() string
 }
 
 // Now is the sandbox's time.
 func (g *Gate) Now() time.Time { return g.server.Now() }
 
-// Tier is the subscription that the CRM's account has; "" leaves it to the face.
-func (g *Gate) Tier() string { return g.tier() }
+// Tier is the subscription that the account of a CRM has; "" leaves it to the face.
+func (g *Gate) Tier(crm string) string { return g.server.opts.Tiers[crm] }
 
 // Asks reports whether the consent page waits for a person; otherwise it redirects at once.
 func (g *Gate) Asks() bool { return g.server.opts.Consent }

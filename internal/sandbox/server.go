@@ -131,7 +131,6 @@ func New(opts Options, build ...func(*Gate) Face) (*Server, error) {
 	}
 	for _, b := range build {
 		gate := &Gate{Grants: newGrants(), server: s}
-		gate.tier = func() string { return opts.Tiers[gate.name] }
 		face := b(gate)
 		gate.name = face.Name()
 		if s.faces[gate.name] != nil {

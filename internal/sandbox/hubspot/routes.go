@@ -1,0 +1,117 @@
+package hubspot
+
+import (
+	"net/http"
+	"slices"
+)
+
+// need is what a grant must hold for a route.
+type need int
+
+const (
+	needNothing need = iota
+	needAnyObject
+	needObjectRead
+	needObjectWrite
+	needSchemaRead
+	needSchemaWrite
+	needOwners
+)
+
+// route is one operation of the API.
+type route struct {
+	pattern string // of http.ServeMux; {version} is any, {type} the kind of object
+	op      string
+	needs   need
+	serve   func(*portal, *call) (any, error)
+	open    func(*Face, http.ResponseWriter, *http.Request) // instead of serve: without a bearer token
+}
+
+// allScopes are what a static token may do.
+var allScopes = []string{
+	"oauth", "crm.objects.deals.read", "crm.objects.deals.write", "crm.schemas.deals.read", "crm.schemas.deals.write",
+	"crm.objects.owners.read", "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.schemas.contacts.read",
+	"crm.schemas.contacts.write", "crm.objects.companies.read", "crm.objects.companies.write", "crm.schemas.companies.read",
+	"crm.schemas.companies.write", "sales-email-read",
+}
+
+// allowed checks a grant against what a route needs.
+func allowed(n need, c *call) *failure {
+	var any, all []string
+	schema := func(verb string) string {
+		if c.kind.activity {
+			return "crm.schemas.contacts." + verb
+		}
+		return "crm.schemas." + c.kind.name + "." + verb
+	}
+	switch n {
+	case needAnyObject:
+		any = []string{"crm.objects.deals.read", "crm.objects.contacts.read", "crm.objects.companies.read"}
+	case needObjectRead:
+		all = c.kind.read
+	case needObjectWrite:
+		all = c.kind.write
+	case needSchemaRead:
+		any = []string{schema("read"), c.kind.read[0]}
+	case needSchemaWrite:
+		all = []string{schema("write")}
+	case needOwners:
+		all = []string{"crm.objects.owners.read"}
+	}
+	for _, scope := range all {
+		if !c.grant.Has(scope) {
+			return missingScopes(all)
+		}
+	}
+	if len(any) > 0 && !slices.ContainsFunc(any, c.grant.Has) {
+		return missingScopes(any)
+	}
+	return nil
+}
+
+// routeTable is the whole API, in the canonical form of its paths.
+func routeTable() []route {
+	return slices.Concat(authorizationRoutes(), objectRoutes(), schemaRoutes(), otherRoutes())
+}
+
+func authorizationRoutes() []route {
+	open := func(pattern, op string, serve func(*Face, http.ResponseWriter, *http.Request)) route {
+		return route{pattern: pattern, op: op, open: serve}
+	}
+	return []route{
+		open("GET /oauth/authorize", "oauth.authorize", (*Face).serveAuthorize),
+		open("POST /oauth/authorize", "oauth.authorize", (*Face).serveAuthorize),
+		open("GET /oauth/{account}/authorize", "oauth.authorize", (*Face).serveAuthorize),
+		open("POST /oauth/{version}/token", "oauth.token", (*Face).serveToken),
+	}
+}
+
+func objectRoutes() []route {
+	const objects = "/crm/objects/{version}/{type}"
+	return []route{
+		{pattern: "GET " + objects, op: "{type}.list", needs: needObjectRead, serve: (*portal).serveList},
+		{pattern: "POST " + objects + "/search", op: "{type}.search", needs: needObjectRead, serve: (*portal).serveSearch},
+		{pattern: "POST " + objects + "/batch/read", op: "{type}.batch_read", needs: needObjectRead, serve: (*portal).serveBatchRead},
+		{pattern: "GET " + objects + "/{id}", op: "{type}.get", needs: needObjectRead, serve: (*portal).serveGet},
+	}
+}
+
+func schemaRoutes() []route {
+	const pipelines, properties = "/crm/pipelines/{version}/{type}", "/crm/properties/{version}/{type}"
+	return []route{
+		{pattern: "GET " + pipelines, op: "pipelines.list", needs: needSchemaRead, serve: (*portal).servePipelines},
+		{pattern: "GET " + pipelines + "/{pipeline}", op: "pipelines.get", needs: needSchemaRead, serve: (*portal).servePipeline},
+		{pattern: "GET " + pipelines + "/{pipeline}/stages", op: "stages.list", needs: needSchemaRead, serve: (*portal).serveStages},
+		{pattern: "GET " + pipelines + "/{pipeline}/stages/{stage}", op: "stages.get", needs: needSchemaRead, serve: (*portal).serveStage},
+		{pattern: "GET " + properties, op: "properties.list", needs: needSchemaRead, serve: (*portal).serveProperties},
+		{pattern: "GET " + properties + "/{name}", op: "properties.get", needs: needSchemaRead, serve: (*portal).serveProperty},
+	}
+}
+
+func otherRoutes() []route {
+	return []route{
+		{pattern: "GET /crm/owners/{version}", op: "owners.list", needs: needOwners, serve: (*portal).serveOwners},
+		{pattern: "GET /crm/owners/{version}/{id}", op: "owners.get", needs: needOwners, serve: (*portal).serveOwner},
+		{pattern: "GET /account-info/{version}/details", op: "account.details", serve: (*portal).serveAccount},
+	}
+}
