@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"math"
 	"slices"
 
 	"github.com/plumbline/plumbline/internal/crm"
@@ -12,6 +13,9 @@ type Visit struct {
 	Entered, Left crm.Instant // Left is none for the present stay
 	Origin        crm.Origin  // of the entry
 }
+
+// forever is later than every moment.
+const forever = crm.Instant(math.MaxInt64)
 
 // layout is what walks over histories need to know of the stages, by flat index.
 type layout struct {
