@@ -124,6 +124,7 @@ type draft struct {
 	track   *track
 	outcome outcome
 	visits  []visit // while the path is planned
+	began   *track  // another pipeline, in whose first stage the deal was created; nil: in its own
 	moves   []entry // once it has times
 	source  string
 	wrong   []string // policies that must report it
@@ -145,6 +146,7 @@ type visit struct {
 type entry struct {
 	stage int
 	at    time.Time
+	away  *track // of the first stage of another pipeline, where the deal began; stage is -1 then
 }
 
 func (d *draft) created() time.Time { return d.moves[0].at }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -89,7 +90,8 @@ func (g *maker) route(t *track, first, reach int, beyond bool) []visit {
 	return v
 }
 
-// quirks gives old deals what histories have: skips, moves back, stays of minutes, reopenings, imports.
+// quirks gives old deals what histories have: skips, moves back, stays of minutes, reopenings, imports, beginnings in another
+// pipeline.
 func (g *maker) quirks(d *draft, age float64) {
 	if age > 300 && g.rng.Float64() < 0.04 {
 		d.source = "IMPORT"
@@ -104,6 +106,11 @@ func (g *maker) quirks(d *draft, age float64) {
 		d.visits = append(d.visits, visit{d.track.lost(), g.between(3, 20)}, visit{last.stage, g.between(2, 9)})
 	case q < 0.17:
 		d.visits[g.rng.IntN(len(d.visits))].days = 0
+	case q < 0.19 && d.visits[0].stage == 0:
+		if other := pick(g.rng, g.tracks); other != d.track {
+			d.began = other
+			d.visits = slices.Insert(d.visits, 0, visit{-1, g.stay(other.steps[0])})
+		}
 	}
 }
 
@@ -162,7 +169,11 @@ func (g *maker) stamp(d *draft, age float64) {
 		if early := last.Add(least); len(d.moves) > 0 && (at.Before(early) || least == shortStay) {
 			at = early
 		}
-		d.moves = append(d.moves, entry{stage, at})
+		e := entry{stage: stage, at: at}
+		if stage < 0 {
+			e.away = d.began
+		}
+		d.moves = append(d.moves, e)
 		last = at
 	}
 	for _, v := range d.visits {

@@ -89,7 +89,13 @@ func (f *filler) deal(d *draft) Deal {
 		if i > 0 && g.rng.Float64() < 0.2 {
 			source = d.track.source
 		}
-		out.Moves = append(out.Moves, Move{Stage: d.track.pipeline.Stages[m.stage].ID, At: m.at, Source: source})
+		at := Move{At: m.at, Source: source}
+		if m.away != nil {
+			at.Stage = m.away.pipeline.Stages[0].ID
+		} else {
+			at.Stage = d.track.pipeline.Stages[m.stage].ID
+		}
+		out.Moves = append(out.Moves, at)
 	}
 	if d.outcome == stillOpen {
 		f.fillOpen(d, &out)

@@ -8,37 +8,50 @@ import (
 
 // measure works out the limits that the closed deals set for the open ones.
 func (g *maker) measure() {
+	stays := map[*track][][]float64{}
+	cycles := map[*track][]float64{}
 	for _, t := range g.tracks {
-		stays := make([][]float64, len(t.steps))
-		var cycles []float64
-		for _, d := range g.closed {
-			if d.track != t || d.outcome != isWon || len(d.moves) < 2 {
-				continue
-			}
-			if g.ago(d.ended()) <= 365 {
-				cycles = append(cycles, float64(d.ended().Sub(d.created()))/float64(day))
-			}
-			for i, m := range d.moves[:len(d.moves)-1] {
-				left := d.moves[i+1].at
-				if stay := left.Sub(m.at); m.stage < len(t.steps) && stay >= 10*time.Minute && g.ago(left) <= 365 {
-					stays[m.stage] = append(stays[m.stage], float64(stay)/float64(day))
-				}
-			}
-		}
-		for _, s := range stays {
-			slices.Sort(s)
-			t.staleLimit = append(t.staleLimit, limit(len(s), 22, 40, 30, func() float64 {
-				return min(max(s[int(math.Ceil(0.9*float64(len(s))))-1], 7), 180)
-			}))
-		}
-		t.longLimit = limit(len(cycles), 14, 27, 180, func() float64 {
-			sum := 0.0
-			for _, c := range cycles {
-				sum += c
-			}
-			return max(2*sum/float64(len(cycles)), 30)
-		})
+		stays[t] = make([][]float64, len(t.steps))
 	}
+	for _, d := range g.closed {
+		if d.outcome != isWon || len(d.moves) < 2 {
+			continue
+		}
+		if g.ago(d.ended()) <= 365 {
+			cycles[d.track] = append(cycles[d.track], float64(d.ended().Sub(d.created()))/float64(day))
+		}
+		for i, m := range d.moves[:len(d.moves)-1] {
+			t, s, left := d.track, m.stage, d.moves[i+1].at
+			if m.away != nil {
+				t, s = m.away, 0
+			}
+			if stay := left.Sub(m.at); s < len(t.steps) && stay >= 10*time.Minute && g.ago(left) <= 365 {
+				stays[t][s] = append(stays[t][s], float64(stay)/float64(day))
+			}
+		}
+	}
+	for _, t := range g.tracks {
+		for _, s := range stays[t] {
+			t.staleLimit = append(t.staleLimit, limit(len(s), 22, 40, 30, func() float64 { return ninth(s) }))
+		}
+		c := cycles[t]
+		t.longLimit = limit(len(c), 14, 27, 180, func() float64 { return twice(c) })
+	}
+}
+
+// ninth is the 90th percentile of stays, held within 7 to 180 days.
+func ninth(stays []float64) float64 {
+	slices.Sort(stays)
+	return min(max(stays[int(math.Ceil(0.9*float64(len(stays))))-1], 7), 180)
+}
+
+// twice is twice the average cycle, at least 30 days.
+func twice(cycles []float64) float64 {
+	sum := 0.0
+	for _, c := range cycles {
+		sum += c
+	}
+	return max(2*sum/float64(len(cycles)), 30)
 }
 
 // limit is the statistic where the sample is surely large enough, the default where it surely is not, else both.

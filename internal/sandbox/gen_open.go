@@ -147,7 +147,7 @@ func (g *maker) stampOpen(d *draft) {
 		times = neat
 	}
 	for i, v := range d.visits {
-		d.moves = append(d.moves, entry{v.stage, times[i]})
+		d.moves = append(d.moves, entry{stage: v.stage, at: times[i]})
 	}
 }
 

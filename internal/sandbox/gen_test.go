@@ -152,7 +152,7 @@ func chronological(w *World, d *Deal, stageOf map[string]string) error {
 		return fmt.Errorf("deal %s: moves %v do not lead from %v to %s", d.ID, d.Moves, d.Created, d.Stage)
 	}
 	for i, m := range d.Moves {
-		if m.At.After(w.Now) || stageOf[m.Stage] != d.Pipeline || i > 0 && (!m.At.After(d.Moves[i-1].At) || m.Stage == d.Moves[i-1].Stage) {
+		if m.At.After(w.Now) || stageOf[m.Stage] == "" || i > 0 && stageOf[m.Stage] != d.Pipeline || i > 0 && (!m.At.After(d.Moves[i-1].At) || m.Stage == d.Moves[i-1].Stage) {
 			return fmt.Errorf("deal %s: move %d of %v", d.ID, i, d.Moves)
 		}
 	}

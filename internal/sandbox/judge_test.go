@@ -18,7 +18,6 @@ type judge struct {
 	active map[string]bool
 	found  []Planted
 	near   []string
-	fields []string // of findings that must not be reported
 }
 
 type place struct {
@@ -26,12 +25,13 @@ type place struct {
 	kind            outcome
 }
 
-// past is what a deal's history says.
+// past is what a deal's history says. own cuts off what happened in another pipeline.
 type past struct {
 	deal  *Deal
 	at    place
-	path  []int // indexes, in order of entry, of the stages of its pipeline
+	path  []int // indexes of the stages, in order of entry
 	times []time.Time
+	pipes []int // the pipelines that the stages are of
 }
 
 func judgeWorld(t *testing.T, w *World) *judge {
@@ -65,25 +65,26 @@ func judgeWorld(t *testing.T, w *World) *judge {
 	j.portal(all)
 	for p := range w.Pipelines {
 		mine := slices.DeleteFunc(slices.Clone(all), func(d past) bool { return d.at.pipeline != p || d.deal.Archived })
-		flagged := j.design(p, mine)
-		j.paths(mine, flagged)
-		j.ages(p, mine)
+		var own []past
+		for _, d := range mine {
+			own = append(own, d.own())
+		}
+		j.paths(own, j.design(p, own))
+		j.ages(p, all, mine)
 	}
 	for _, d := range all {
 		if !d.deal.Archived && d.at.kind == stillOpen {
 			j.openDeal(d)
 		}
 	}
-	w2 := World{Truth: j.found}
-	w2.sortTruth()
 	return j
 }
 
 func (j *judge) read(d *Deal) past {
 	out := past{deal: d, at: j.stages[d.Stage]}
 	for _, m := range d.Moves {
-		out.path = append(out.path, j.stages[m.Stage].index)
-		out.times = append(out.times, m.At)
+		at := j.stages[m.Stage]
+		out.path, out.times, out.pipes = append(out.path, at.index), append(out.times, m.At), append(out.pipes, at.pipeline)
 	}
 	return out
 }
@@ -101,6 +102,16 @@ func (j *judge) against(fact, threshold float64, what string, args ...any) bool 
 }
 
 func (j *judge) days(from time.Time) float64 { return j.w.Now.Sub(from).Hours() / 24 }
+
+func (p past) own() past {
+	for len(p.path) > 1 && p.pipes[0] != p.at.pipeline {
+		p.path, p.times, p.pipes = p.path[1:], p.times[1:], p.pipes[1:]
+		moves := *p.deal
+		moves.Moves = moves.Moves[1:]
+		p.deal = &moves
+	}
+	return p
+}
 
 func (p past) closed() time.Time { return p.times[len(p.times)-1] }
 
@@ -276,14 +287,14 @@ func (j *judge) paths(mine []past, flagged map[int]bool) {
 }
 
 // ages judges how long open deals are in their stage and open.
-func (j *judge) ages(p int, mine []past) {
+func (j *judge) ages(p int, all, mine []past) {
 	stays := map[int][]float64{}
-	for _, d := range mine {
+	for _, d := range all {
 		if d.at.kind != isWon {
 			continue
 		}
 		for i := 1; i < len(d.path); i++ {
-			if s := d.times[i].Sub(d.times[i-1]); s >= 10*time.Minute && j.days(d.times[i]) <= 365 {
+			if s := d.times[i].Sub(d.times[i-1]); d.pipes[i-1] == p && s >= 10*time.Minute && j.days(d.times[i]) <= 365 {
 				stays[d.path[i-1]] = append(stays[d.path[i-1]], s.Hours()/24)
 			} else if s > 8*time.Minute && s < 12*time.Minute {
 				j.near = append(j.near, "a stay of about ten minutes")
