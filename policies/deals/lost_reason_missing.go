@@ -22,7 +22,7 @@ func LostReasonMissing() *audit.Policy {
 		Group: audit.Deals, Family: audit.FamilyLosses, Rank: 1, Severity: audit.High,
 		Needs: []audit.Need{audit.NeedLossReason}, Sources: "S1 S2", Fix: audit.FixTask, Subject: crm.KindDeal,
 		Facts:   crm.FactLossReason | crm.FactClosed | crm.FactOwner,
-		Message: `Lost{{if .lost_at}} on {{date .lost_at}}{{end}} without a reason`,
+		Message: `Lost{{if index . "lost_at"}} on {{date .lost_at}}{{end}} without a reason`,
 	}, lostReasonMissing{TaskFor: 30 * aDay})
 }
 

@@ -22,7 +22,7 @@ func NoNextActivity() *audit.Policy {
 		Needs: []audit.Need{audit.NeedActivity, audit.NeedCreated}, Sources: "S5 P", Fix: audit.FixTask, Subject: crm.KindDeal,
 		Facts: crm.FactPlanned | crm.FactTouch | crm.FactCreated,
 		Message: `Nothing is planned` +
-			`{{if .touched_at}}, the last touch was on {{date .touched_at}}{{else}}, and it was never touched since its creation on {{date .created_at}}{{end}}`,
+			`{{if index . "touched_at"}}, the last touch was on {{date .touched_at}}{{else}}, and it was never touched since its creation on {{date .created_at}}{{end}}`,
 	}, noNextActivity{WorkingDays: 3})
 }
 

@@ -29,7 +29,7 @@ func OpenTooLong() *audit.Policy {
 		Facts: crm.FactCreated | crm.FactClosed | crm.FactBuyer | crm.FactPlanned | crm.FactHistory,
 		Message: `Open since {{date .created_at}}; the limit is {{days .limit_days}}` +
 			`{{if eq .limit_from "won deals"}}: {{count .n_count}} won deals took {{days .average_days}} on average{{else if eq .limit_from "default"}} by default{{end}}` +
-			`{{if .alive}}; the buyer was active lately or an activity is planned{{end}}`,
+			`{{if index . "alive"}}; the buyer was active lately or an activity is planned{{end}}`,
 	}, openTooLong{Times: 2, MinWon: 20, Floor: 30 * aDay, Default: 180 * aDay, Recent: 14 * aDay})
 }
 

@@ -35,7 +35,7 @@ func StaleInStage() *audit.Policy {
 			`{{if eq .limit_from "rotting"}}, nothing happened since {{date .active_at}}; deals rot after {{days .limit_days}} here` +
 			`{{else}}; the limit is {{days .limit_days}}` +
 			`{{if eq .limit_from "won deals"}}, from {{count .n_count}} stays of won deals{{else if eq .limit_from "default"}} by default{{end}}{{end}}` +
-			`{{if .planned}}; an activity is planned{{end}}`,
+			`{{if index . "planned"}}; an activity is planned{{end}}`,
 	}, staleInStage{Percentile: 0.9, MinVisits: 30, Floor: 7 * aDay, Ceiling: 180 * aDay, Default: 30 * aDay, Planned: 14 * aDay})
 }
 

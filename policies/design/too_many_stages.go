@@ -27,7 +27,7 @@ func TooManyStages() *audit.Policy {
 		Sources: "S1", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
 		Facts: crm.FactHistory | crm.FactOrigin,
 		Message: `{{count .stages_count}} open stages, the limit is {{count .limit_count}}` +
-			`{{if .merge}}; first to merge with a neighbour: {{join .merge}}{{end}}`,
+			`{{if index . "merge"}}; first to merge with a neighbour: {{join .merge}}{{end}}`,
 	}, tooManyStages{Limit: 7, Hard: 10})
 }
 

@@ -31,8 +31,8 @@ func LostReasonFreeText() *audit.Policy {
 		Needs:   []audit.Need{audit.NeedLossReason, audit.NeedClosed, audit.NeedHistoryN},
 		Sources: "S1", Fix: audit.FixLossFields, Subject: crm.KindPortal,
 		Facts: crm.FactLossReason | crm.FactLossDetail | crm.FactClosed,
-		Message: `{{if .texts}}{{count .outside_count}} of {{count .losses_count}} losses carry a text outside the list of reasons: {{join .texts}}` +
-			`{{else if .field}}The drop-down {{.field}} is filled for {{count .filled_count}} of {{count .losses_count}} losses only` +
+		Message: `{{if index . "texts"}}{{count .outside_count}} of {{count .losses_count}} losses carry a text outside the list of reasons: {{join .texts}}` +
+			`{{else if index . "field"}}The drop-down {{.field}} is filled for {{count .filled_count}} of {{count .losses_count}} losses only` +
 			`{{else}}Why {{count .losses_count}} deals were lost is free text: there is no drop-down for it{{end}}`,
 	}, lostReasonFreeText{Filled: 0.5, MinLosses: 10, Window: audit.Days(180 * 24 * time.Hour), OutsideCount: 3, OutsideShare: 0.05})
 }
