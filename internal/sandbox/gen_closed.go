@@ -148,8 +148,7 @@ func (g *maker) back(d *draft) bool {
 	return true
 }
 
-// minute is the shortest stay on purpose: well past the ten minutes from which a stay counts, but for the visits of no
-// length, which last three.
+// A stay is well past the ten minutes from which it counts, but for those planned without length, which are well below.
 const (
 	shortStay  = 3 * time.Minute
 	secondStay = 20 * time.Minute

@@ -49,14 +49,14 @@ func (g *maker) openAt(t *track) int {
 }
 
 func (g *maker) plantAges() {
-	any := func(*draft) bool { return true }
+	every := func(*draft) bool { return true }
 	if g.plan[staleInStage] {
-		for _, d := range g.choose(g.open, g.count(len(g.open)), any) {
+		for _, d := range g.choose(g.open, g.count(len(g.open)), every) {
 			d.stale = true
 		}
 	}
 	if g.plan[openTooLong] {
-		for _, d := range g.choose(g.open, g.count(len(g.open)), any) {
+		for _, d := range g.choose(g.open, g.count(len(g.open)), every) {
 			d.long = true
 			if len(d.visits) == 1 || g.rng.Float64() < 0.5 {
 				d.stale = true
@@ -175,7 +175,7 @@ func (d *draft) stageOfVisits() int { return d.visits[len(d.visits)-1].stage }
 
 // plantFields plants what is missing or out of date on open deals. Their paths have their times by now.
 func (g *maker) plantFields() {
-	any := func(*draft) bool { return true }
+	every := func(*draft) bool { return true }
 	later := func(d *draft) bool { return d.stage() > 0 }
 	plants := []struct {
 		policy string
@@ -185,7 +185,7 @@ func (g *maker) plantFields() {
 		{closeDateMissing, later, func(d *draft) { d.noClose = true }},
 		{closeDatePast, func(d *draft) bool { return !d.noClose && g.ago(d.created()) > 5 }, func(d *draft) { d.pastClose = true }},
 		{amountMissing, later, func(d *draft) { d.noAmount = true }},
-		{ownerMissing, any, func(d *draft) { d.noOwner = true }},
+		{ownerMissing, every, func(d *draft) { d.noOwner = true }},
 		{ownerInactive, func(d *draft) bool { return !d.noOwner }, func(d *draft) { d.inactiveOwner = true }},
 		{noNextActivity, func(d *draft) bool { return g.ago(d.created()) > 8.5 }, func(d *draft) { d.noNext = true }},
 	}

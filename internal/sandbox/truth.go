@@ -67,7 +67,8 @@ const (
 //	                       Planted: nothing planned, no touch and no activity of the buyer within 8 days, created at least 8.5
 //	                       days ago; a note or a done task in between is no touch.
 //
-// Archived deals are never reported, whatever is wrong with them.
+// Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
+// nothing, and their stay there counts as one in that pipeline's stage.
 func Plantable() []string {
 	return []string{
 		tooManyStages, statusAsStage, unusedStage, oftenSkippedStage, lostFreeText, lostMissing, staleInStage, openTooLong,
