@@ -1,0 +1,45 @@
+// Package conformance holds what every connector must keep, as tests that run it against the sandbox.
+//
+// Its one idea: the world that fills the sandbox is known, so every answer of a connector can be compared with it. Its one
+// rule: a connector is judged through the interfaces of connectors and by what the sandbox counted, never by its insides.
+package conformance
+
+import (
+	"testing"
+
+	"github.com/plumbline/plumbline/connectors"
+	"github.com/plumbline/plumbline/internal/sandbox"
+)
+
+// Subject is a kind of CRM to be judged, with what only it can say of itself.
+type Subject struct {
+	Type connectors.Type
+	// Face makes the sandbox's face of the CRM.
+	Face func(*sandbox.World) func(*sandbox.Gate) sandbox.Face
+	// Reads reports whether a request cannot change anything, by its method and its path behind the face's name.
+	Reads func(method, path string) bool
+	// Full, Idle and Changed are how many requests at most a full pull of n deals may cost, a poll that finds nothing, and one
+	// that finds n changed deals.
+	Full    func(deals int) int64
+	Idle    int64
+	Changed func(deals int) int64
+	// Archive removes a deal as a user of the CRM would, through a client that is authorised.
+	Archive func(t *testing.T, b *Bench, id string)
+}
+
+// Run judges a connector. Editing is judged where it is a [connectors.Editor].
+func Run(t *testing.T, s Subject) {
+	t.Run("schema", func(t *testing.T) { testSchema(t, s) })
+	t.Run("everything once", func(t *testing.T) { testEverythingOnce(t, s) })
+	t.Run("facts asked for", func(t *testing.T) { testFactsAskedFor(t, s) })
+	t.Run("resume", func(t *testing.T) { testResume(t, s) })
+	t.Run("changes", func(t *testing.T) { testChanges(t, s) })
+	t.Run("gone", func(t *testing.T) { testGone(t, s) })
+	t.Run("request figures", func(t *testing.T) { testRequestFigures(t, s) })
+	t.Run("pace", func(t *testing.T) { testPace(t, s) })
+	t.Run("faults", func(t *testing.T) { testFaults(t, s) })
+	t.Run("authorization", func(t *testing.T) { testAuthorization(t, s) })
+	t.Run("read only", func(t *testing.T) { testReadOnly(t, s) })
+	t.Run("probe", func(t *testing.T) { testProbe(t, s) })
+	t.Run("editing", func(t *testing.T) { testEditing(t, s) })
+}
