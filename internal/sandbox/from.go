@@ -294,7 +294,7 @@ func (l *loader) activities(row *crm.Deal, d *Deal) {
 		{row.Buyer, Activity{Kind: "email", Subject: "Reply of the buyer", Inbound: true, Done: true}},
 		{row.Planned, Activity{Kind: "task", Subject: "Next step"}},
 	} {
-		if at := a.at.Time(); !at.IsZero() && !(a.Done && at.After(l.now)) {
+		if at := a.at.Time(); !at.IsZero() && (!a.Done || !at.After(l.now)) {
 			a.At, a.Owner = at, d.Owner
 			d.Activities = append(d.Activities, a.Activity)
 		}

@@ -92,7 +92,6 @@ type track struct {
 	skippers   *deck
 	longLimit  band
 	source     string // of moves made by others than people
-	firstOpen  []float64
 	staleLimit []band
 }
 
@@ -129,7 +128,7 @@ type draft struct {
 	source  string
 	wrong   []string // policies that must report it
 
-	stale, long, mayMove   bool
+	stale, long            bool
 	noClose, pastClose     bool
 	noAmount, noNext       bool
 	noOwner, inactiveOwner bool

@@ -72,7 +72,7 @@ func limit(n, few, many int, fallback float64, statistic func() float64) band {
 func (g *maker) unsupported() []string {
 	var out []string
 	planted := func(policy string, ok func(now time.Time) bool) {
-		if g.plan[policy] && !(ok(g.opts.Now) && ok(g.opts.Now.Add(-7*day))) {
+		if g.plan[policy] && (!ok(g.opts.Now) || !ok(g.opts.Now.Add(-7*day))) {
 			out = append(out, policy)
 		}
 	}

@@ -171,8 +171,6 @@ func (g *maker) fits(d *draft, times []time.Time) bool {
 	return side(g.ago(times[len(times)-1]), d.track.staleLimit[d.stage()], d.stale) && side(g.ago(times[0]), d.track.longLimit, d.long)
 }
 
-func (d *draft) stageOfVisits() int { return d.visits[len(d.visits)-1].stage }
-
 // plantFields plants what is missing or out of date on open deals. Their paths have their times by now.
 func (g *maker) plantFields() {
 	every := func(*draft) bool { return true }

@@ -151,8 +151,9 @@ func (g *maker) plantDesign() {
 	if !g.plan[statusAsStage] {
 		return
 	}
-	t, s := g.tracks[g.rng.IntN(len(g.tracks))], 1
-	for s = 1 + g.rng.IntN(len(t.steps)-1); t.flagged(s); {
+	t := pick(g.rng, g.tracks)
+	s := 1 + g.rng.IntN(len(t.steps)-1)
+	for t.flagged(s) {
 		s = (s + 1) % len(t.steps)
 	}
 	if around != nil && g.rng.Float64() < 0.5 {

@@ -47,9 +47,10 @@ func judgeWorld(t *testing.T, w *World) *judge {
 	for p, pl := range w.Pipelines {
 		for i, s := range pl.Stages {
 			kind := stillOpen
-			if s.Probability == 1 {
+			switch s.Probability {
+			case 1:
 				kind = isWon
-			} else if s.Probability == 0 {
+			case 0:
 				kind = isLost
 			}
 			if _, twice := j.stages[s.ID]; twice {
