@@ -1,0 +1,175 @@
+package policies
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	diff "github.com/google/go-cmp/cmp"
+
+	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/internal/sandbox"
+)
+
+// TestPlantedProblems audits generated portals as a flawless connector would read them: every planted problem is found, and
+// none is invented.
+func TestPlantedProblems(t *testing.T) {
+	seeds := uint64(100)
+	if testing.Short() {
+		seeds = 10
+	}
+	planted := map[string]bool{}
+	for seed := range seeds {
+		w := sandbox.Generate(sandbox.GenOptions{Deals: 600, Seed: seed})
+		if d := diff.Diff(truth(w), findings(t, w)); d != "" {
+			t.Errorf("seed %d (-planted +found):\n%s", seed, d)
+		}
+		for _, p := range w.Truth {
+			planted[p.Policy] = true
+		}
+	}
+	for _, p := range All() {
+		if !planted[p.ID] {
+			t.Errorf("no world has a problem of %s", p.ID)
+		}
+	}
+}
+
+func truth(w *sandbox.World) []string {
+	var list []string
+	for _, p := range w.Truth {
+		list = append(list, fmt.Sprint(p.Policy, " ", p.Subject.Kind, " ", p.Subject.ID))
+	}
+	slices.Sort(list)
+	return list
+}
+
+func findings(t *testing.T, w *sandbox.World) []string {
+	t.Helper()
+	snap := read(t, w)
+	var checks []audit.Check
+	for _, p := range All() {
+		checks = append(checks, audit.Check{Policy: p})
+	}
+	r, err := audit.Run(t.Context(), audit.Input{Snapshot: snap, Checks: checks, Now: snap.Taken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, f := range r.Findings {
+		list = append(list, fmt.Sprint(f.Policy, " ", f.Subject.Kind, " ", f.Subject.ID))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// read turns a world into a snapshot, with every fact known.
+func read(t *testing.T, w *sandbox.World) *crm.Snapshot {
+	t.Helper()
+	schema := crm.Schema{
+		Currency: w.Currency, Zone: w.Zone, UsersKnown: true, ClosedStages: true,
+		LossReason: crm.LossReason{Kind: crm.LossText, Field: "closed_lost_reason", Writable: true},
+	}
+	if lp := w.LossProperty; lp != nil {
+		schema.LossReason = crm.LossReason{Kind: crm.LossOptions, Field: lp.Name, TextField: "closed_lost_reason", Writable: true}
+	}
+	for i, p := range w.Pipelines {
+		pipeline := crm.Pipeline{ID: p.ID, Name: p.Label, Order: i}
+		for j, s := range p.Stages {
+			stage := crm.Stage{ID: s.ID, Name: s.Label, Order: j, Probability: &s.Probability}
+			switch s.Probability {
+			case 0:
+				stage.Kind = crm.Lost
+			case 1:
+				stage.Kind = crm.Won
+			}
+			pipeline.Stages = append(pipeline.Stages, stage)
+		}
+		schema.Pipelines = append(schema.Pipelines, pipeline)
+	}
+	for _, o := range w.Owners {
+		schema.Users = append(schema.Users, crm.User{ID: o.ID, Name: strings.TrimSpace(o.First + " " + o.Last), Active: o.Active, Queue: o.Queue})
+	}
+	b := crm.NewBuilder(w.Account, "hubspot", schema)
+	for i := range w.Deals {
+		if err := b.Add(readDeal(t, w, &w.Deals[i])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Build(crm.At(w.Now), crm.AllFacts, crm.Completeness{})
+}
+
+func readDeal(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
+	t.Helper()
+	out := crm.Deal{
+		ID: d.ID, Name: d.Name, Pipeline: d.Pipeline, Stage: d.Stage, Owner: d.Owner, Currency: cmp.Or(d.Currency, w.Currency),
+		Company: d.Company, Created: crm.At(d.Created), CloseDate: crm.At(d.CloseDate), Archived: d.Archived, Known: crm.AllFacts,
+		LossReason: d.LossReason, LossText: d.LossReason, Origin: origin(d.Source),
+	}
+	if w.LossProperty != nil {
+		out.LossReason = d.LossOption
+	}
+	if d.Amount != "" {
+		var err error
+		if out.Amount, err = crm.ParseAmount(d.Amount); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range d.Moves {
+		out.Moves = append(out.Moves, crm.StageMove{Stage: m.Stage, At: crm.At(m.At), Origin: origin(m.Source)})
+	}
+	out.StageEntry = out.Moves[len(out.Moves)-1].At
+	if closed(w, d) {
+		out.Closed = out.StageEntry
+	}
+	for _, a := range d.Activities {
+		readActivity(&out, a, w.Now)
+	}
+	return out
+}
+
+func readActivity(d *crm.Deal, a sandbox.Activity, now time.Time) {
+	at := crm.At(a.At)
+	switch {
+	case !a.Done && a.At.After(now) && a.Kind != "note" && a.Kind != "email":
+		if d.Planned.IsZero() || at < d.Planned {
+			d.Planned = at
+		}
+	case !a.Done || a.At.After(now):
+	case a.Inbound || a.Kind == "meeting":
+		d.Buyer = max(d.Buyer, at)
+		if !a.Inbound {
+			d.Touch = max(d.Touch, at)
+		}
+	case a.Kind == "call" || a.Kind == "email":
+		d.Touch = max(d.Touch, at)
+	}
+}
+
+func closed(w *sandbox.World, d *sandbox.Deal) bool {
+	for _, p := range w.Pipelines {
+		for _, s := range p.Stages {
+			if p.ID == d.Pipeline && s.ID == d.Stage {
+				return s.Probability == 0 || s.Probability == 1
+			}
+		}
+	}
+	return false
+}
+
+func origin(source string) crm.Origin {
+	switch source {
+	case "IMPORT", "MIGRATION":
+		return crm.OriginImport
+	case "INTEGRATION", "API":
+		return crm.OriginIntegration
+	case "AUTOMATION_PLATFORM":
+		return crm.OriginAutomation
+	default:
+		return crm.OriginPerson
+	}
+}
