@@ -183,8 +183,9 @@ func testFailingWrites(t *testing.T, s Subject) {
 				t.Errorf("%d requests for two edits", n)
 			}
 			for _, r := range receipts {
-				if r.Outcome != should || r.Why == "" || leaks(r.Why) != "" {
-					t.Errorf("receipt %+v, want %s and why", r, should)
+				busy := faults == "status=429" || faults == "status=423"
+				if r.Outcome != should || r.Why == "" || leaks(r.Why) != "" || r.Again != busy {
+					t.Errorf("receipt %+v, want %s and why, and fit to be sent again: %v", r, should, busy)
 				}
 			}
 		})

@@ -90,11 +90,21 @@ func (a *applying) send(ctx context.Context, w write, places []int) {
 		a.send(ctx, w, places[half:])
 		return
 	}
-	outcome, why, id := verdict(reply, err)
+	v := verdict(reply, err)
 	for _, i := range places {
-		a.out[i].RequestID = id
-		a.not(i, outcome, why)
+		a.failed(i, v)
 	}
+}
+
+// failed settles an edit by what its request came to.
+func (a *applying) failed(i int, v crm.Receipt) {
+	v.Key, v.ID = a.edits[i].Key, a.edits[i].Target.ID
+	a.out[i] = v
+}
+
+// unsent settles an edit before which something had to be read, which failed.
+func (a *applying) unsent(i int, err error) {
+	a.failed(i, crm.Receipt{Outcome: crm.OutcomeRejected, Why: "not sent: " + err.Error(), Again: true})
 }
 
 // refusedWhole reports whether a status says that something in the batch is wrong and nothing of it was written.
@@ -103,26 +113,24 @@ func refusedWhole(status int) bool {
 }
 
 // verdict tells what a failed write came to. Only an answer that refuses proves that nothing was written.
-func verdict(reply rest.Reply, err error) (outcome crm.Outcome, why, id string) {
+func verdict(reply rest.Reply, err error) crm.Receipt {
 	var e *rest.Error
 	if !errors.As(err, &e) {
-		return crm.OutcomeUnknown, err.Error(), ""
+		return crm.Receipt{Outcome: crm.OutcomeUnknown, Why: err.Error()}
 	}
 	p := told(reply)
-	id = cmp.Or(p.CorrelationID, e.RequestID)
+	r := crm.Receipt{Outcome: crm.OutcomeRejected, RequestID: cmp.Or(p.CorrelationID, e.RequestID), Why: reason(e.Status, p)}
 	switch {
 	case !e.Sent:
-		return crm.OutcomeRejected, "not sent: " + err.Error(), ""
+		r.Why, r.Again = "not sent: "+err.Error(), true
 	case e.Status < 300 || e.Status >= 500 || e.Status == http.StatusRequestTimeout:
-		return crm.OutcomeUnknown, err.Error(), id
-	case e.Status == http.StatusForbidden:
-		if s := scopes(p); len(s) > 0 {
-			return crm.OutcomeRejected, "missing scope " + strings.Join(s, " or "), id
-		}
-	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusLocked, e.Status == 477:
-		return crm.OutcomeRejected, reason(e.Status, p) + "; HubSpot was busy, it can be tried again", id
+		r.Outcome, r.Why = crm.OutcomeUnknown, err.Error()
+	case e.Status == http.StatusForbidden && len(scopes(p)) > 0:
+		r.Why = "missing scope " + strings.Join(scopes(p), " or ")
+	case e.Status == http.StatusTooManyRequests || e.Status == http.StatusLocked || e.Status == 477:
+		r.Why, r.Again = r.Why+"; HubSpot was busy, it can be tried again", true
 	}
-	return crm.OutcomeRejected, reason(e.Status, p), id
+	return r
 }
 
 // set changes deals. HubSpot refuses a batch that names a deal twice, so a second edit of one goes into a later batch.
@@ -276,7 +284,7 @@ func (a *applying) removeTasks(ctx context.Context, places []int) {
 		key, exists := keys[id]
 		switch {
 		case err != nil:
-			a.not(i, crm.OutcomeRejected, "not sent: "+err.Error())
+			a.unsent(i, err)
 		case !exists:
 			a.applied(i, id, nil, "it was gone already")
 		case key == "":
@@ -310,7 +318,7 @@ func (a *applying) addProperty(ctx context.Context, i int) {
 	archived, err := a.archived(ctx, p.Name)
 	switch {
 	case err != nil:
-		a.not(i, crm.OutcomeRejected, "not sent: "+err.Error())
+		a.unsent(i, err)
 		return
 	case archived:
 		a.not(i, crm.OutcomeRejected, archivedWords(p.Name))
@@ -320,23 +328,19 @@ func (a *applying) addProperty(ctx context.Context, i int) {
 	reply, err := a.rest.Do(ctx, rest.Request{
 		Operation: "properties.create", Method: http.MethodPost, Path: pathProperties, Body: p, Write: true, Lanes: []string{laneBurst},
 	}, &made)
-	outcome, why, id := crm.OutcomeApplied, "", rest.RequestID(reply.Header)
-	if err != nil {
-		outcome, why, id = verdict(reply, err)
-	}
+	id, why := rest.RequestID(reply.Header), ""
 	if err != nil && reply.Status == http.StatusConflict {
 		made, err = a.getProperty(ctx, p.Name, false)
 		if err != nil || !identical(made, p) {
-			outcome, why = crm.OutcomeRejected, "the portal has a property "+p.Name+" already, and it is defined otherwise"
-		} else {
-			outcome, why = crm.OutcomeApplied, "it was there already, defined alike"
+			a.not(i, crm.OutcomeRejected, "the portal has a property "+p.Name+" already, and it is defined otherwise")
+			return
 		}
-	}
-	a.out[i].RequestID = id
-	if outcome != crm.OutcomeApplied {
-		a.not(i, outcome, why)
+		why = "it was there already, defined alike"
+	} else if err != nil {
+		a.failed(i, verdict(reply, err))
 		return
 	}
+	a.out[i].RequestID = id
 	after, _ := definedAs(made)
 	a.applied(i, p.Name, after, why)
 	a.forget()
@@ -352,7 +356,7 @@ func (a *applying) removeProperty(ctx context.Context, i int) {
 		a.applied(i, name, nil, "it was gone already")
 		return
 	case err != nil:
-		a.not(i, crm.OutcomeRejected, "not sent: "+err.Error())
+		a.unsent(i, err)
 		return
 	case key == "":
 		a.not(i, crm.OutcomeRejected, "the property carries no key of Plumbline, so it is left alone")
@@ -362,9 +366,7 @@ func (a *applying) removeProperty(ctx context.Context, i int) {
 		Operation: "properties.delete", Method: http.MethodDelete, Path: pathProperties + "/" + url.PathEscape(name), Write: true, Lanes: []string{laneBurst},
 	}, nil)
 	if err != nil && reply.Status != http.StatusNotFound {
-		outcome, why, id := verdict(reply, err)
-		a.out[i].RequestID = id
-		a.not(i, outcome, why)
+		a.failed(i, verdict(reply, err))
 		return
 	}
 	a.out[i].RequestID = rest.RequestID(reply.Header)

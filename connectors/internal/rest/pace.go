@@ -241,7 +241,7 @@ func (p *Pace) learn(lanes []string, s Signal) {
 	}
 }
 
-// told takes over the limit that an answer names, and keeps away for a moment when others have used up all but the headroom.
+// told takes over the limit that an answer names, and counts what others have used of it as if it were ours.
 func (l *lane) told(s Signal, now time.Time) {
 	if s.Per > 0 {
 		l.Per = s.Per
@@ -250,9 +250,11 @@ func (l *lane) told(s Signal, now time.Time) {
 		l.usable *= float64(s.Max) / float64(l.Max)
 		l.Max = s.Max
 	}
-	reserve := float64(l.Max) * (1 - l.Share)
-	if s.Max > 0 && s.Remaining >= 0 && float64(s.Remaining) < reserve && int64(len(l.answered)) < l.count() {
-		l.hold = later(l.hold, now.Add(l.Per/20))
+	if s.Max <= 0 || s.Remaining < 0 || s.Remaining > s.Max {
+		return
+	}
+	for others := s.Max - s.Remaining - int64(len(l.answered)) - l.underWay; others > 0; others-- {
+		l.answered = append(l.answered, now)
 	}
 }
 
