@@ -89,12 +89,16 @@ func (s Share) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 func (s *Share) UnmarshalText(text []byte) error {
 	in := string(text)
 	number, percent := strings.CutSuffix(in, "%")
-	f, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if err != nil {
-		return fmt.Errorf("share %q is not a number: write 5%% or 0.05", in)
+	number = strings.TrimSpace(number)
+	if strings.Trim(number, "0123456789.") != "" {
+		return fmt.Errorf("share %q is not a number within 0 and 1: write 5%% or 0.05", in)
 	}
 	if percent {
-		f /= 100
+		number += "e-2" // dividing by 100 would not give the same number as 0.05
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return fmt.Errorf("share %q is not a number: write 5%% or 0.05", in)
 	}
 	if !(f >= 0 && f <= 1) {
 		return fmt.Errorf("share %q is not within 0%% and 100%%", in)
