@@ -167,3 +167,6 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(v) // the client may have gone
 }
+
+// capital writes a word with a capital letter.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -16,6 +16,7 @@ const (
 	needSchemaRead
 	needSchemaWrite
 	needOwners
+	needPairWrite
 )
 
 // route is one operation of the API.
@@ -55,6 +56,8 @@ func allowed(n need, c *call) *failure {
 		any = []string{schema("read"), c.kind.read[0]}
 	case needSchemaWrite:
 		all = []string{schema("write")}
+	case needPairWrite:
+		any = []string{"crm.objects.deals.write", "crm.objects.contacts.write", "crm.objects.companies.write"}
 	case needOwners:
 		all = []string{"crm.objects.owners.read"}
 	}
@@ -71,7 +74,7 @@ func allowed(n need, c *call) *failure {
 
 // routeTable is the whole API, in the canonical form of its paths.
 func routeTable() []route {
-	return slices.Concat(authorizationRoutes(), objectRoutes(), schemaRoutes(), otherRoutes())
+	return slices.Concat(authorizationRoutes(), objectRoutes(), associationRoutes(), schemaRoutes(), otherRoutes())
 }
 
 func authorizationRoutes() []route {
@@ -93,6 +96,29 @@ func objectRoutes() []route {
 		{pattern: "POST " + objects + "/search", op: "{type}.search", needs: needObjectRead, serve: (*portal).serveSearch},
 		{pattern: "POST " + objects + "/batch/read", op: "{type}.batch_read", needs: needObjectRead, serve: (*portal).serveBatchRead},
 		{pattern: "GET " + objects + "/{id}", op: "{type}.get", needs: needObjectRead, serve: (*portal).serveGet},
+		{pattern: "POST " + objects, op: "{type}.create", needs: needObjectWrite, serve: (*portal).serveCreate},
+		{pattern: "PATCH " + objects + "/{id}", op: "{type}.update", needs: needObjectWrite, serve: (*portal).servePatch},
+		{pattern: "DELETE " + objects + "/{id}", op: "{type}.archive", needs: needObjectWrite, serve: (*portal).serveDelete},
+		{pattern: "POST " + objects + "/merge", op: "{type}.merge", needs: needObjectWrite, serve: (*portal).serveMerge},
+		{pattern: "POST " + objects + "/batch/create", op: "{type}.batch_create", needs: needObjectWrite, serve: (*portal).serveBatchCreate},
+		{pattern: "POST " + objects + "/batch/update", op: "{type}.batch_update", needs: needObjectWrite, serve: (*portal).serveBatchUpdate},
+		{pattern: "POST " + objects + "/batch/archive", op: "{type}.batch_archive", needs: needObjectWrite, serve: (*portal).serveBatchArchive},
+	}
+}
+
+func associationRoutes() []route {
+	const one, pair, batch = "/crm/objects/{version}/{type}/{id}/associations", "/{to}/{other}", "/crm/associations/{version}/{from}/{to}"
+	return []route{
+		{pattern: "GET " + one + "/{to}", op: "{type}.associations", needs: needObjectRead, serve: (*portal).serveLinks},
+		{pattern: "PUT " + one + "/default" + pair, op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkPut},
+		{pattern: "PUT " + one + pair, op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkPut},
+		{pattern: "DELETE " + one + pair, op: "associations.archive", needs: needObjectWrite, serve: (*portal).serveLinkDelete},
+		{pattern: "POST " + batch + "/batch/read", op: "associations.batch_read", needs: needAnyObject, serve: (*portal).serveLinkBatchRead},
+		{pattern: "POST " + batch + "/batch/create", op: "associations.batch_create", needs: needPairWrite, serve: (*portal).serveLinkBatchCreate},
+		{pattern: "POST " + batch + "/batch/associate/default", op: "associations.batch_create", needs: needPairWrite, serve: (*portal).serveLinkBatchCreate},
+		{pattern: "POST " + batch + "/batch/archive", op: "associations.batch_archive", needs: needPairWrite, serve: (*portal).serveLinkBatchArchive},
+		{pattern: "GET " + batch + "/labels", op: "associations.labels", needs: needAnyObject, serve: (*portal).serveLabels},
+		{pattern: "GET " + batch + "/types", op: "associations.labels", needs: needAnyObject, serve: (*portal).serveLabels},
 	}
 }
 
