@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/plumbline/plumbline/connectors"
@@ -21,7 +22,7 @@ type Application struct {
 	Who    string
 	// Max is how many steps may be sent at most; 0 is no limit.
 	Max int
-	// Steps limits the run to these; nil is every approved step of the portal.
+	// Steps limits the run to these, in this order as far as what they need allows; nil is every approved step of the portal.
 	Steps []string
 	// Settle is how long what is on the wire may take to settle once ctx has ended; 0 is two minutes.
 	Settle time.Duration
@@ -70,6 +71,7 @@ func Apply(ctx context.Context, app Application) (*Result, error) {
 // run is one run over a portal's steps.
 type run struct {
 	Application
+	last  crm.Instant
 	sent  int
 	state map[string]State // of every step that this run has met
 	order []string         // of the steps that the result speaks of
@@ -89,7 +91,11 @@ func newRun(app Application) (*run, error) {
 	return &run{Application: app, state: map[string]State{}, said: map[string]StepResult{}}, nil
 }
 
-func (r *run) now() crm.Instant { return crm.At(r.Now()) }
+// now is the present moment, later than every one that the run asked for before: the order of writes must show.
+func (r *run) now() crm.Instant {
+	r.last = max(crm.At(r.Now()), r.last+1)
+	return r.last
+}
 
 // same compares two texts of a field by what they mean, where the connector knows.
 func (r *run) same(field, a, b string) bool {
@@ -144,6 +150,13 @@ func (r *run) applyAll(ctx context.Context) error {
 	for i := range steps {
 		waiting[i] = &steps[i]
 	}
+	if r.Steps != nil {
+		place := map[string]int{}
+		for i, id := range r.Steps {
+			place[id] = i
+		}
+		slices.SortStableFunc(waiting, func(a, b *Step) int { return place[a.ID] - place[b.ID] })
+	}
 	for {
 		var batch []*Step
 		batch, waiting = r.nextBatch(waiting)
@@ -157,13 +170,28 @@ func (r *run) applyAll(ctx context.Context) error {
 			return err
 		}
 	}
+	return r.leave(ctx, waiting)
+}
+
+// leave says of the steps that could not be taken what they wait for. An undo whose need ended stale ends so too.
+func (r *run) leave(ctx context.Context, waiting []*Step) error {
+	var changes []Change
 	for _, s := range waiting {
-		if need := r.missing(s); need != "" {
-			s.Why = fmt.Sprintf("it waits for step %s, which is %s", need, or(string(r.state[need]), "not known"))
-			r.say(s, true)
+		need := r.missing(s)
+		if need == "" {
+			continue // the run was limited to fewer steps
 		}
+		why := fmt.Sprintf("it waits for step %s, which is %s", need, or(string(r.state[need]), "not known"))
+		if s.Undoes != "" && r.state[need] == Stale {
+			if err := s.move(Stale, why, r.now()); err != nil {
+				return err
+			}
+			changes = append(changes, Change{s, s.entry(string(Stale), r.Who, r.now())})
+		}
+		s.Why = why
+		r.say(s, true)
 	}
-	return nil
+	return recordAll(ctx, r.Store, changes)
 }
 
 func or(a, b string) string {
@@ -216,8 +244,8 @@ func (r *run) nextBatch(waiting []*Step) (batch, rest []*Step) {
 			first := batch[0].Edit
 			fits = s.Edit.Op == first.Op && s.Edit.Target.Kind == first.Target.Kind
 		}
-		if fits && s.Edit.Target.ID != "" {
-			fits = !targets[s.Edit.Target]
+		if s.Edit.Target.ID != "" { // a record's steps are taken in their order
+			fits = fits && !targets[s.Edit.Target]
 			targets[s.Edit.Target] = true
 		}
 		if fits {

@@ -91,7 +91,7 @@ func verdict(s *Step, d Decision, seen map[string]int) string {
 		}
 	} else if d.Verdict == Approved && s.State == Manual {
 		return "only a person can do it: " + s.Summary
-	} else if err := s.move(d.Verdict, "", d.At); err != nil {
+	} else if s.State == Applying || s.move(d.Verdict, "", d.At) != nil {
 		return fmt.Sprintf("it is %s", s.State)
 	}
 	s.Decisions = append(s.Decisions, d)

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -57,12 +58,13 @@ func (r *run) planUndo(ctx context.Context, sel Selection) ([]string, error) {
 		return nil, err
 	}
 	u := undoPlan{run: r, selected: map[string]*Step{}, undoing: undoing, dependents: dependents, taken: map[string]*Step{}}
-	u.named = len(sel.Steps) > 0 || sel.Run != ""
+	u.named = len(sel.Steps) > 0 || !slices.ContainsFunc(steps, func(s Step) bool { return s.Undoes == "" })
+	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(b.Outcome.Sent, a.Outcome.Sent) }) // last write first
 	for i := range steps {
 		u.selected[steps[i].ID] = &steps[i]
 	}
-	for _, s := range slices.Backward(steps) {
-		u.take(s.ID)
+	for i := range steps {
+		u.take(steps[i].ID)
 	}
 	for _, id := range sel.Steps {
 		if u.selected[id] == nil {
@@ -131,7 +133,7 @@ func (u *undoPlan) take(id string) *Step {
 	u.taken[id] = nil
 	s := u.selected[id]
 	if s == nil || s.Undoes != "" && !u.named {
-		return nil // an undo is undone only when it, or its run, is named
+		return nil // an undo is undone only when it is named, or a run that did nothing but undo
 	}
 	edit, err := inverse(u.run, s)
 	var needs []string
