@@ -21,7 +21,7 @@ func AmountMissing() *audit.Policy {
 		Group: audit.Deals, Family: audit.FamilyForecast, Rank: 6, Severity: audit.Medium,
 		Needs: []audit.Need{audit.NeedAmount}, Sources: "S3 P", Fix: audit.FixTask, Subject: crm.KindDeal,
 		Facts:   crm.FactAmount,
-		Message: `In {{.stage}} without an amount`,
+		Message: `In "{{.stage}}" without an amount`,
 	}, amountMissing{FromStage: 2})
 }
 

@@ -23,7 +23,7 @@ func CloseDateMissing() *audit.Policy {
 		Needs: []audit.Need{audit.NeedCloseDate}, Sources: "P", Fix: audit.FixCloseDate, Subject: crm.KindDeal,
 		After:   judgedFirst(),
 		Facts:   crm.FactCloseDate | crm.FactHistory | crm.FactStageEntry | crm.FactCreated | crm.FactClosed,
-		Message: `In {{.stage}} without an expected close date`,
+		Message: `In "{{.stage}}" without an expected close date`,
 	}, closeDateMissing{FromStage: 2, MinWon: 20})
 }
 

@@ -23,7 +23,7 @@ func StageRegressed() *audit.Policy {
 		Group: audit.Deals, Family: audit.FamilyPath, Rank: 2, Severity: audit.Low,
 		Needs: []audit.Need{audit.NeedHistory}, Sources: "P S3", Fix: audit.FixAdvice, Subject: crm.KindDeal,
 		Facts:   crm.FactHistory,
-		Message: `Moved back {{count .moves_count}} {{if eq .moves_count 1.0}}time{{else}}times{{end}}, last from {{.from}} to {{.to}} on {{date .moved_at}}`,
+		Message: `Moved back {{count .moves_count}} {{if eq .moves_count 1.0}}time{{else}}times{{end}}, last from "{{.from}}" to "{{.to}}" on {{date .moved_at}}`,
 	}, stageRegressed{Limit: 1, Low: 2})
 }
 

@@ -31,7 +31,7 @@ func StaleInStage() *audit.Policy {
 		Group: audit.Deals, Family: audit.FamilyActivity, Rank: 2, Severity: audit.High,
 		Needs: []audit.Need{audit.NeedStageEntry, audit.NeedHistory}, Sources: "S1 S2", Fix: audit.FixTask, Subject: crm.KindDeal,
 		Facts: crm.FactHistory | crm.FactStageEntry | crm.FactPlanned | crm.FactTouch | crm.FactBuyer | crm.FactCreated | crm.FactClosed,
-		Message: `In {{.stage}} since {{date .entered_at}}` +
+		Message: `In "{{.stage}}" since {{date .entered_at}}` +
 			`{{if eq .limit_from "rotting"}}, nothing happened since {{date .active_at}}; deals rot after {{days .limit_days}} here` +
 			`{{else}}; the limit is {{days .limit_days}}` +
 			`{{if eq .limit_from "won deals"}}, from {{count .n_count}} stays of won deals{{else if eq .limit_from "default"}} by default{{end}}{{end}}` +

@@ -26,7 +26,7 @@ func OftenSkippedStage() *audit.Policy {
 		Needs: []audit.Need{audit.NeedHistory, audit.NeedHistoryN}, Sources: "S1", Fix: audit.FixAdvice, Subject: crm.KindStage,
 		After:   []string{"unused-stage"},
 		Facts:   crm.FactHistory | crm.FactOrigin,
-		Message: `{{count .skipped_count}} of the {{count .passed_count}} deals that went past {{.stage}} skipped it; the limit is {{pct .limit_rate}}`,
+		Message: `{{count .skipped_count}} of the {{count .passed_count}} deals that went past "{{.stage}}" skipped it; the limit is {{pct .limit_rate}}`,
 	}, oftenSkippedStage{Limit: 0.25, MinPassed: 20, Window: audit.Days(180 * 24 * time.Hour)})
 }
 

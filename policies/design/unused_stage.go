@@ -27,7 +27,7 @@ func UnusedStage() *audit.Policy {
 		Group: audit.Design, Family: audit.FamilySetup, Rank: 3, Severity: audit.Medium,
 		Needs: []audit.Need{audit.NeedHistory, audit.NeedHistoryN}, Sources: "S2", Fix: audit.FixAdvice, Subject: crm.KindStage,
 		Facts:   crm.FactHistory | crm.FactOrigin | crm.FactCreated | crm.FactClosed,
-		Message: `{{count .passed_count}} deals went past {{.stage}} within {{days .window_days}} and none entered it`,
+		Message: `{{count .passed_count}} deals went past "{{.stage}}" within {{days .window_days}} and none entered it`,
 	}, unusedStage{Window: audit.Days(90 * 24 * time.Hour), Cycles: 2, MinPassed: 20, Known: 0.9})
 }
 

@@ -32,8 +32,8 @@ func LostReasonFreeText() *audit.Policy {
 		Sources: "S1", Fix: audit.FixLossFields, Subject: crm.KindPortal,
 		Facts: crm.FactLossReason | crm.FactLossDetail | crm.FactClosed,
 		Message: `{{if index . "texts"}}{{count .outside_count}} of {{count .losses_count}} losses carry a text outside the list of reasons: {{join .texts}}` +
-			`{{else if index . "field"}}The drop-down {{.field}} is filled for {{count .filled_count}} of {{count .losses_count}} losses only` +
-			`{{else}}Why {{count .losses_count}} deals were lost is free text: there is no drop-down for it{{end}}`,
+			`{{else if index . "field"}}The drop-down "{{.field}}" is filled for {{count .filled_count}} of {{count .losses_count}} losses only` +
+			`{{else}}The reasons why {{count .losses_count}} deals were lost are free text: there is no drop-down for them{{end}}`,
 	}, lostReasonFreeText{Filled: 0.5, MinLosses: 10, Window: audit.Days(180 * 24 * time.Hour), OutsideCount: 3, OutsideShare: 0.05})
 }
 

@@ -16,7 +16,7 @@ func TestFold(t *testing.T) {
 	for in, want := range map[string]string{
 		"  On-Hold!! ":  "on hold",
 		"OnHold":        "on hold",
-		"Négociation":   "negociation",
+		"Évaluation":    "evaluation",
 		"KAYIP / kayıp": "kayip kayip",
 		"İşlemde":       "islemde",
 		"ＯＮ　ＨＯＬＤ":       "on hold",
