@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/connectors/csvfile"
+	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/internal/mirror"
+	"github.com/plumbline/plumbline/internal/report"
+)
+
+// auditFlags are the flags of audit.
+type auditFlags struct {
+	csv      csvFlags
+	asOf     string
+	format   string
+	failOn   string
+	severity audit.Severity
+	output   report.Format
+}
+
+// csvFlags say how a CSV file is to be read; sandbox --load-csv has them too.
+type csvFlags struct{ file, mapping, history, stages, timezone string }
+
+func (f *csvFlags) bind(c *cobra.Command, fileFlag, what string) {
+	c.Flags().StringVar(&f.file, fileFlag, "", what)
+	c.Flags().StringVar(&f.mapping, "map", "", "which title feeds which column: `ours=theirs,…`; ours= says that the CRM has no such value")
+	c.Flags().StringVar(&f.history, "history", "", "`file` of stage moves (deal,stage,entered)")
+	c.Flags().StringVar(&f.stages, "stages", "", `the stages in order with their outcome: "A,B,Won=won,Lost=lost"`)
+	c.Flags().StringVar(&f.timezone, "timezone", "", "IANA time zone of dates (default UTC)")
+}
+
+func (f *csvFlags) open() (*csvfile.File, error) {
+	loc, err := zone(f.timezone)
+	if err != nil {
+		return nil, err
+	}
+	file, err := csvfile.Open(csvfile.Options{File: f.file, History: f.history, Map: f.mapping, Stages: f.stages, Zone: loc})
+	var bad *csvfile.OptionError
+	switch {
+	case errors.As(err, &bad):
+		return nil, usage("%w", bad)
+	case errors.Is(err, os.ErrNotExist):
+		return nil, usage("%w", err)
+	}
+	return file, err
+}
+
+func newAudit(a *app) *cobra.Command {
+	f := &auditFlags{}
+	c := &cobra.Command{
+		Use:   "audit [NAME…]",
+		Short: "Judge what was pulled, or a file",
+		Long:  "Runs the policies over the last pull of the named portals (default: all), or over a CSV file.\nWhat cannot be judged is said, and is neither a finding nor a pass.",
+		Example: `  plumbline audit acme --fail-on high
+  plumbline audit --csv deals.csv --stages "New,Demo,Won=won,Lost=lost" --format markdown
+  plumbline audit --csv deals.csv --map "id=Deal number,amount=Value,lost_reason=" --as-of 2026-09-30`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(args); err != nil {
+				return err
+			}
+			if f.csv.file != "" {
+				return failed(a.auditFile(cmd.Context(), f))
+			}
+			return usage("name a file with --csv")
+		},
+	}
+	f.csv.bind(c, "csv", "audit a CSV `file` instead of a portal")
+	c.Flags().StringVar(&f.asOf, "as-of", "", "judge as of this `time` (RFC 3339, or a date: the end of that day)")
+	c.Flags().StringVar(&f.format, "format", "table", "table, json, csv, markdown or junit")
+	c.Flags().StringVar(&f.failOn, "fail-on", "", "exit 3 when there is a finding of this `severity` or above")
+	return c
+}
+
+func (f *auditFlags) check(args []string) error {
+	var err error
+	if f.output, err = report.ParseFormat(f.format, report.Table, report.JSON, report.CSV, report.Markdown, report.JUnit); err != nil {
+		return usage("%w", err)
+	}
+	if f.failOn != "" {
+		if err := f.severity.UnmarshalText([]byte(f.failOn)); err != nil {
+			return usage("--fail-on: %w", err)
+		}
+	}
+	if f.csv.file == "" && (f.csv.mapping != "" || f.csv.history != "" || f.csv.stages != "" || f.csv.timezone != "") {
+		return usage("--map, --history, --stages and --timezone go with --csv")
+	}
+	if f.csv.file != "" && len(args) > 0 {
+		return usage("name portals or give --csv, not both")
+	}
+	return nil
+}
+
+// auditFile audits a CSV file, with the configuration's policies where there is one.
+func (a *app) auditFile(ctx context.Context, f *auditFlags) error {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	list, err := checks(cfg.Checks)
+	if err != nil {
+		return err
+	}
+	file, err := f.csv.open()
+	if err != nil {
+		return err
+	}
+	for _, n := range file.Notes {
+		fmt.Fprintln(a.stderr, n)
+	}
+	for _, r := range file.Unreadable {
+		fmt.Fprintln(a.stderr, r)
+	}
+	now := crm.At(a.now())
+	if f.asOf != "" {
+		loc, err := zone(f.csv.timezone)
+		if err != nil {
+			return err
+		}
+		if now, err = csvfile.ParseAsOf(f.asOf, loc); err != nil {
+			return usage("--as-of: %w", err)
+		}
+	}
+	snap, err := mirror.Collect(ctx, file, mirror.Options{Portal: file.Portal, CRM: csvfile.Name, Facts: crm.AllFacts, Now: a.now, Log: a.log()})
+	if err != nil {
+		return err
+	}
+	result, err := audit.Run(ctx, audit.Input{Snapshot: snap, Checks: list, Now: now})
+	if err != nil {
+		return err
+	}
+	return a.showAudits(f, result)
+}
+
+// showAudits writes results and says by the exit code what they amount to.
+func (a *app) showAudits(f *auditFlags, results ...*audit.Result) error {
+	w, err := words()
+	if err != nil {
+		return err
+	}
+	if err := report.Audits(a.stdout, f.output, w, a.style(), results...); err != nil {
+		return err
+	}
+	var v verdict
+	for _, r := range results {
+		if !r.Complete {
+			v.add(exitIncomplete)
+			a.sayIncomplete(r.Portal, r.Incomplete)
+		}
+		for _, x := range r.Findings {
+			if f.severity != audit.NoSeverity && x.Severity >= f.severity && x.Waived == nil {
+				v.add(exitFindings)
+			}
+		}
+	}
+	return v.err()
+}
+
+// sayIncomplete tells on stderr what could not be read and why.
+func (a *app) sayIncomplete(portal string, gaps []crm.Gap) {
+	for _, g := range gaps {
+		line := fmt.Sprintf("plumbline: %s is incomplete: %s: %s", portal, g.Object, g.Why)
+		if !g.RetryAt.IsZero() {
+			line += "; it can go on at " + g.RetryAt.String()
+		}
+		fmt.Fprintln(a.stderr, line)
+	}
+}

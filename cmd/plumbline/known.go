@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/config"
+	"github.com/plumbline/plumbline/connectors/all"
+	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/internal/text"
+	"github.com/plumbline/plumbline/policies"
+)
+
+// callback is the redirect URL that the CRM's app has registered unless the configuration says otherwise.
+const callback = "http://localhost:8976/oauth/callback"
+
+// known is what a configuration can speak of: the CRMs and policies that are built in.
+func known() config.Known {
+	k := config.Known{
+		Connectors: map[string]config.Connector{
+			"hubspot":   {APIURL: "https://api.hubapi.com", OAuthURL: "https://app.hubspot.com", RedirectURL: callback},
+			"pipedrive": {OAuthURL: "https://oauth.pipedrive.com", RedirectURL: callback},
+		},
+		Policies: map[string]func() any{},
+	}
+	for _, t := range all.Types() {
+		k.CRMs = append(k.CRMs, t.Name)
+	}
+	for _, p := range policies.All() {
+		k.Policies[p.ID] = p.NewSettings
+	}
+	return k
+}
+
+// loadConfig reads the configuration, or the defaults where there is no file and none was asked for.
+func (a *app) loadConfig() (*config.Config, error) {
+	cfg, err := config.Load(config.Find(a.configFile), known(), a.getenv)
+	var problems config.Problems
+	switch {
+	case errors.As(err, &problems):
+		return nil, usage("the configuration has %s:\n%w", text.Plural(len(problems), "problem"), problems)
+	case err != nil:
+		return nil, usage("read the configuration: %w", err)
+	}
+	return cfg, nil
+}
+
+// checks turns configured checks into those of the audit: for every policy of the catalogue at least one.
+func checks(configured config.Checks) ([]audit.Check, error) {
+	var out []audit.Check
+	for _, p := range policies.All() {
+		list := configured[p.ID]
+		if len(list) == 0 {
+			list = []config.Check{{Policy: p.ID, Fix: string(audit.ModeReport), Settings: p.NewSettings()}}
+		}
+		for _, c := range list {
+			check, err := newCheck(p, c)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, check)
+		}
+	}
+	return out, nil
+}
+
+func newCheck(p *audit.Policy, c config.Check) (audit.Check, error) {
+	settings, ok := c.Settings.(audit.Checker)
+	if !ok {
+		return audit.Check{}, fmt.Errorf("policy %s: its settings cannot check", p.ID)
+	}
+	out := audit.Check{
+		Policy: p, Settings: settings, Mode: audit.Mode(c.Fix), Grace: audit.Days(c.Grace),
+		Pipeline: c.Pipeline, Stage: c.Stage, Origin: c.Origin, Off: p.Off, Why: c.Reason,
+	}
+	if c.Enabled != nil {
+		out.Off = !*c.Enabled
+	}
+	if c.Severity != "" {
+		if err := out.Severity.UnmarshalText([]byte(c.Severity)); err != nil {
+			return audit.Check{}, err
+		}
+	}
+	return out, nil
+}
+
+// facts are what must be read of deals for the checks that are on.
+func facts(list []audit.Check) crm.Fact {
+	f := crm.FactName | crm.FactCreated | crm.FactClosed | crm.FactOwner | crm.FactAmount | crm.FactCloseDate | crm.FactModified | crm.FactOrigin
+	for _, c := range list {
+		if !c.Off {
+			f |= c.Policy.Facts
+		}
+	}
+	// Statistics need the way that every deal took.
+	return f | crm.FactHistory | crm.FactStageEntry
+}
+
+// words are the sentences that people read.
+func words() (*text.Words, error) { return text.English(policies.All()) }
+
+func zone(name string) (*time.Location, error) {
+	if name == "" {
+		return time.UTC, nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, usage("time zone %q is not known; use an IANA name such as Europe/Paris", name)
+	}
+	return loc, nil
+}
