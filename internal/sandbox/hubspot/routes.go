@@ -17,6 +17,8 @@ const (
 	needSchemaWrite
 	needOwners
 	needPairWrite
+	needActivityRead
+	needActivityWrite
 )
 
 // route is one operation of the API.
@@ -58,6 +60,10 @@ func allowed(n need, c *call) *failure {
 		all = []string{schema("write")}
 	case needPairWrite:
 		any = []string{"crm.objects.deals.write", "crm.objects.contacts.write", "crm.objects.companies.write"}
+	case needActivityRead:
+		all = []string{"crm.objects.contacts.read"}
+	case needActivityWrite:
+		all = []string{"crm.objects.contacts.write"}
 	case needOwners:
 		all = []string{"crm.objects.owners.read"}
 	}
@@ -86,6 +92,13 @@ func authorizationRoutes() []route {
 		open("POST /oauth/authorize", "oauth.authorize", (*Face).serveAuthorize),
 		open("GET /oauth/{account}/authorize", "oauth.authorize", (*Face).serveAuthorize),
 		open("POST /oauth/{version}/token", "oauth.token", (*Face).serveToken),
+		open("POST /oauth/{version}/token/introspect", "oauth.introspect", (*Face).serveIntrospect),
+		open("POST /oauth/{version}/token/revoke", "oauth.revoke", (*Face).serveRevoke),
+		open("GET /oauth/{version}/access-tokens/{token}", "oauth.introspect", (*Face).serveAccessToken),
+		open("GET /oauth/{version}/refresh-tokens/{token}", "oauth.introspect", (*Face).serveRefreshToken),
+		open("DELETE /oauth/{version}/refresh-tokens/{token}", "oauth.revoke", (*Face).serveRefreshTokenDelete),
+		open("POST /oauth/{version}/private-apps/get/access-token-info", "oauth.introspect", (*Face).servePrivateToken),
+		open("DELETE /appinstalls/{version}/external-install", "oauth.uninstall", (*Face).serveUninstall),
 	}
 }
 
@@ -112,6 +125,8 @@ func associationRoutes() []route {
 		{pattern: "GET " + one + "/{to}", op: "{type}.associations", needs: needObjectRead, serve: (*portal).serveLinks},
 		{pattern: "PUT " + one + "/default" + pair, op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkPut},
 		{pattern: "PUT " + one + pair, op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkPut},
+		{pattern: "PUT " + one + pair + "/{linktype}", op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkPut},
+		{pattern: "DELETE " + one + pair + "/{linktype}", op: "associations.archive", needs: needObjectWrite, serve: (*portal).serveLinkDelete},
 		{pattern: "DELETE " + one + pair, op: "associations.archive", needs: needObjectWrite, serve: (*portal).serveLinkDelete},
 		{pattern: "POST " + batch + "/batch/read", op: "associations.batch_read", needs: needAnyObject, serve: (*portal).serveLinkBatchRead},
 		{pattern: "POST " + batch + "/batch/create", op: "associations.batch_create", needs: needPairWrite, serve: (*portal).serveLinkBatchCreate},
@@ -129,15 +144,40 @@ func schemaRoutes() []route {
 		{pattern: "GET " + pipelines + "/{pipeline}", op: "pipelines.get", needs: needSchemaRead, serve: (*portal).servePipeline},
 		{pattern: "GET " + pipelines + "/{pipeline}/stages", op: "stages.list", needs: needSchemaRead, serve: (*portal).serveStages},
 		{pattern: "GET " + pipelines + "/{pipeline}/stages/{stage}", op: "stages.get", needs: needSchemaRead, serve: (*portal).serveStage},
+		{pattern: "POST " + pipelines, op: "pipelines.create", needs: needSchemaWrite, serve: (*portal).serveLineCreate},
+		{pattern: "PATCH " + pipelines + "/{pipeline}", op: "pipelines.update", needs: needSchemaWrite, serve: (*portal).serveLineWrite},
+		{pattern: "PUT " + pipelines + "/{pipeline}", op: "pipelines.replace", needs: needSchemaWrite, serve: (*portal).serveLineWrite},
+		{pattern: "DELETE " + pipelines + "/{pipeline}", op: "pipelines.delete", needs: needSchemaWrite, serve: (*portal).serveLineDelete},
+		{pattern: "POST " + pipelines + "/{pipeline}/stages", op: "stages.create", needs: needSchemaWrite, serve: (*portal).serveStageCreate},
+		{pattern: "PATCH " + pipelines + "/{pipeline}/stages/{stage}", op: "stages.update", needs: needSchemaWrite, serve: (*portal).serveStageWrite},
+		{pattern: "PUT " + pipelines + "/{pipeline}/stages/{stage}", op: "stages.replace", needs: needSchemaWrite, serve: (*portal).serveStageWrite},
+		{pattern: "DELETE " + pipelines + "/{pipeline}/stages/{stage}", op: "stages.delete", needs: needSchemaWrite, serve: (*portal).serveStageDelete},
 		{pattern: "GET " + properties, op: "properties.list", needs: needSchemaRead, serve: (*portal).serveProperties},
 		{pattern: "GET " + properties + "/{name}", op: "properties.get", needs: needSchemaRead, serve: (*portal).serveProperty},
+		{pattern: "POST " + properties, op: "properties.create", needs: needSchemaWrite, serve: (*portal).servePropertyCreate},
+		{pattern: "PATCH " + properties + "/{name}", op: "properties.update", needs: needSchemaWrite, serve: (*portal).servePropertyPatch},
+		{pattern: "DELETE " + properties + "/{name}", op: "properties.archive", needs: needSchemaWrite, serve: (*portal).servePropertyDelete},
+		{pattern: "POST " + properties + "/batch/create", op: "properties.batch_create", needs: needSchemaWrite, serve: (*portal).servePropertyBatchCreate},
+		{pattern: "POST " + properties + "/batch/read", op: "properties.batch_read", needs: needSchemaRead, serve: (*portal).servePropertyBatchRead},
+		{pattern: "POST " + properties + "/batch/archive", op: "properties.batch_archive", needs: needSchemaWrite, serve: (*portal).servePropertyBatchArchive},
+		{pattern: "GET " + properties + "/groups", op: "property_groups.list", needs: needSchemaRead, serve: (*portal).serveGroups},
+		{pattern: "GET " + properties + "/groups/{name}", op: "property_groups.get", needs: needSchemaRead, serve: (*portal).serveGroup},
+		{pattern: "POST " + properties + "/groups", op: "property_groups.create", needs: needSchemaWrite, serve: (*portal).serveGroupCreate},
+		{pattern: "PATCH " + properties + "/groups/{name}", op: "property_groups.update", needs: needSchemaWrite, serve: (*portal).serveGroupPatch},
+		{pattern: "DELETE " + properties + "/groups/{name}", op: "property_groups.archive", needs: needSchemaWrite, serve: (*portal).serveGroupDelete},
 	}
 }
 
 func otherRoutes() []route {
+	const engagements = "/engagements/v1/engagements"
 	return []route{
 		{pattern: "GET /crm/owners/{version}", op: "owners.list", needs: needOwners, serve: (*portal).serveOwners},
 		{pattern: "GET /crm/owners/{version}/{id}", op: "owners.get", needs: needOwners, serve: (*portal).serveOwner},
 		{pattern: "GET /account-info/{version}/details", op: "account.details", serve: (*portal).serveAccount},
+		{pattern: "POST " + engagements, op: "engagements.create", needs: needActivityWrite, serve: (*portal).serveEngagementCreate},
+		{pattern: "GET " + engagements + "/{id}", op: "engagements.get", needs: needActivityRead, serve: (*portal).serveEngagement},
+		{pattern: "PATCH " + engagements + "/{id}", op: "engagements.update", needs: needActivityWrite, serve: (*portal).serveEngagementPatch},
+		{pattern: "DELETE " + engagements + "/{id}", op: "engagements.archive", needs: needActivityWrite, serve: (*portal).serveEngagementDelete},
+		{pattern: "GET /crm-object-schemas/{version}/schemas", op: "schemas.list", serve: (*portal).serveSchemas},
 	}
 }
