@@ -63,27 +63,24 @@ func (w *walk) add(page *crm.Page, rows []row) {
 	}
 }
 
-// changes is the state of a walk over the changed deals. Results are ordered by modification time, so a deal that is
-// changed during the walk goes to the end and the ones behind it move up by one, over the edge of a page that was read
-// already. That shows, since such a deal comes twice; then the walk begins again, and reads only what it has not yet seen.
+// changes is the state of a walk over the changed deals. Results are ordered by modification time and paged by offset, so a
+// deal that is changed during the walk goes to the end and those behind it move up by one, one of them over the edge of a
+// page that was read already. That shows, for such a deal comes twice. The walk then begins again and takes each page from
+// the last time seen, which costs a little more and cannot lose a deal.
 type changes struct {
 	since   crm.Instant
 	after   string
 	total   int64
 	seen    map[string]crm.Instant // modification time by id
 	shifted bool
-	again   int
+	careful bool
 }
 
-const maxAgain = 3
-
-// changed walks over a search by modification time, oldest first.
+// changed walks over a search by modification time, oldest first. One that was interrupted begins again, for in the
+// meantime everything may have shifted; Work.Known spares it from reading again what was kept.
 func (w *walk) changed(ctx context.Context) iter.Seq2[crm.Page, error] {
 	return func(yield func(crm.Page, error) bool) {
 		s := &changes{since: w.work.Since, seen: map[string]crm.Instant{}}
-		if f := w.work.From; !f.Since.IsZero() {
-			s.since, s.after = f.Since, f.After
-		}
 		for {
 			page, err := w.next(ctx, s)
 			if err != nil {
@@ -124,8 +121,7 @@ func (w *walk) next(ctx context.Context, s *changes) (crm.Page, error) {
 	if err := s.move(w.work.Since, l.Paging.Next.After, last); err != nil {
 		return crm.Page{}, err
 	}
-	page.Next = crm.Cursor{After: s.after, Since: s.since}
-	page.Last = s.since.IsZero()
+	page.Next, page.Last = crm.Cursor{Since: w.work.Since}, s.since.IsZero()
 	return page, nil
 }
 
@@ -150,25 +146,24 @@ func (s *changes) take(l list) (fresh []row, last crm.Instant) {
 	return fresh, last
 }
 
-// move goes on to the next page, from the last time seen where HubSpot pages no further, or from the beginning where pages
-// have shifted. At the end, since is none.
+// move goes on to the next page: by offset while that is safe, else from the last time seen. At the end, since is none.
 func (s *changes) move(start crm.Instant, next string, last crm.Instant) error {
 	offset, err := strconv.Atoi(next)
+	later := last/1000 > s.since/1000 // HubSpot's times have milliseconds
 	switch {
-	case next == "" && s.shifted && s.again < maxAgain:
-		s.again++
-		s.since, s.after, s.shifted, s.total = start, "", false, 0
+	case next == "" && s.shifted && !s.careful:
+		s.careful = true
+		s.since, s.after, s.total = start, "", 0
 	case next == "":
 		s.since, s.after = 0, ""
-	case err != nil || offset+searchPageSize <= searchWall:
-		if next == s.after {
-			return fmt.Errorf("searching deals: the page at %s names itself as the next one", next)
-		}
-		s.after = next
-	case last/1000 <= s.since/1000:
-		return fmt.Errorf("searching deals: more than %d deals were changed in the millisecond %s: the search cannot page over them", searchWall, last)
-	default:
+	case later && (s.careful || err == nil && offset+searchPageSize > searchWall):
 		s.since, s.after, s.total = last, "", 0
+	case err == nil && offset+searchPageSize > searchWall:
+		return fmt.Errorf("searching deals: more than %d deals were changed in the millisecond %s: the search cannot page over them", searchWall, last)
+	case next == s.after:
+		return fmt.Errorf("searching deals: the page at %s names itself as the next one", next)
+	default:
+		s.after = next
 	}
 	return nil
 }
