@@ -3,6 +3,8 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 
 	"github.com/plumbline/plumbline/internal/crm"
 )
@@ -12,6 +14,29 @@ import (
 // back the same; the end of a name gives the unit: _at (RFC 3339 instant), _on (date, YYYY-MM-DD), _days (24-hour days),
 // _rate (0-1), _count, _money ("12.50 EUR"); anything else is text.
 type Facts map[string]any
+
+// UnmarshalJSON reads facts back with the types that they had: lists are lists of strings again.
+func (f *Facts) UnmarshalJSON(b []byte) error {
+	var plain map[string]any
+	if err := json.Unmarshal(b, &plain); err != nil {
+		return err
+	}
+	for name, v := range plain {
+		list, ok := v.([]any)
+		if !ok {
+			continue
+		}
+		texts := make([]string, len(list))
+		for i, e := range list {
+			if texts[i], ok = e.(string); !ok {
+				return fmt.Errorf("fact %s holds a %T among its texts", name, e)
+			}
+		}
+		plain[name] = texts
+	}
+	*f = plain
+	return nil
+}
 
 // FixKind names what a fix is.
 type FixKind string

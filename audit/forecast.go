@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/plumbline/plumbline/internal/crm"
 )
@@ -37,13 +38,13 @@ func (s *Stats) forecast() {
 	for i := range s.pipelines {
 		s.pipelines[i].forecast, s.pipelines[i].calibratedBy = make([]forecastSums, currencies), make([]forecastSums, currencies)
 	}
-	months := map[crm.Instant]string{}
+	var months []monthOf
 	for i := range int32(s.snap.Len()) {
 		r, c := s.snap.Deal(i), s.snap.Columns()
 		if c.Status[i] != crm.Open || r.Archived || r.Amount == 0 {
 			continue
 		}
-		f, month := &s.pipelines[r.Pipeline], s.month(&r, today, months)
+		f, month := &s.pipelines[r.Pipeline], s.month(&r, today, &months)
 		if p := s.snap.Stage(r.Stage).Probability; p != nil {
 			f.weighted++
 			f.forecast[r.Currency].add(month, *p*float64(r.Amount))
@@ -57,20 +58,31 @@ func (s *Stats) forecast() {
 	}
 }
 
-// month is where a deal's amount goes: "2026-12", "past" before today, "none" without a date.
-func (s *Stats) month(r *crm.Row, today crm.Instant, seen map[crm.Instant]string) string {
+// monthOf is one month of the account's zone.
+type monthOf struct {
+	from, to crm.Instant
+	name     string
+}
+
+// month is where a deal's amount goes: "2026-12", "past" before today, "none" without a date. seen are the months met so far.
+func (s *Stats) month(r *crm.Row, today crm.Instant, seen *[]monthOf) string {
+	at := r.CloseDate
 	switch {
-	case !r.Known.Has(crm.FactCloseDate) || r.CloseDate.IsZero():
+	case !r.Known.Has(crm.FactCloseDate) || at.IsZero():
 		return "none"
-	case r.CloseDate < today:
+	case at < today:
 		return "past"
 	}
-	m, ok := seen[r.CloseDate]
-	if !ok {
-		m = r.CloseDate.Time().In(s.snap.Zone()).Format("2006-01")
-		seen[r.CloseDate] = m
+	for _, m := range *seen {
+		if m.from <= at && at < m.to {
+			return m.name
+		}
 	}
-	return m
+	t := at.Time().In(s.snap.Zone())
+	start := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, t.Location())
+	m := monthOf{crm.At(start), crm.At(start.AddDate(0, 1, 0)), start.Format("2006-01")}
+	*seen = append(*seen, m)
+	return m.name
 }
 
 func (s *Stats) forecastParts(sums []forecastSums) []ForecastPart {

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/plumbline/plumbline/internal/crm"
@@ -49,7 +48,7 @@ type Sample struct{ days []float64 }
 
 // newSample makes a sample of lengths in microseconds, which it sorts.
 func newSample(lengths []int64) Sample {
-	slices.Sort(lengths)
+	sortLengths(lengths)
 	out := Sample{make([]float64, len(lengths))}
 	for i, l := range lengths {
 		out.days[i] = crm.Instant(l).Days(0)

@@ -1,10 +1,6 @@
 package audit
 
-import (
-	"slices"
-
-	"github.com/plumbline/plumbline/internal/crm"
-)
+import "github.com/plumbline/plumbline/internal/crm"
 
 // survival are stays of which some have not ended yet: lengths in microseconds, shifted by one, the lowest bit telling that it
 // has ended.
@@ -14,7 +10,7 @@ type survival []int64
 // ascending order; nil where the stays seen do not reach so far. Of equal lengths ended stays go before those that go on.
 // It sorts the stays.
 func (s survival) quantiles(ps ...float64) []*float64 {
-	slices.Sort(s)
+	sortLengths(s)
 	out := make([]*float64, len(ps))
 	alive, next := 1.0, 0
 	for i := 0; i < len(s) && next < len(ps); {

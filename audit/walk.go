@@ -63,8 +63,15 @@ func (s *Stats) walk() {
 		f.openMoney, f.wonMoney, f.money = newPurse(s.snap), newPurse(s.snap), make([]moneyFigures, currencies)
 	}
 	s.stages = make([]stageFigures, s.snap.NumStages())
-	for i := range s.stages {
+	entries := make([]int, len(s.stages)) // room for as many visits as there are moves: growing slices would copy them over and over
+	for _, m := range s.snap.Columns().Moves {
+		if m.Stage != crm.None {
+			entries[m.Stage]++
+		}
+	}
+	for i, n := range entries {
 		s.stages[i].money = newPurse(s.snap)
+		s.stages[i].entries, s.stages[i].passes = make([]crm.Instant, 0, n), make([]int64, 0, n)
 	}
 	w := walker{Stats: s, passed: make([]int, len(s.stages)), year: s.since(year), quarter: s.since(quarter), half: s.since(halfYear)}
 	for i := range int32(s.snap.Len()) {
