@@ -4,25 +4,30 @@ import "github.com/plumbline/plumbline/internal/crm"
 
 // later reports whether a snapshot has facts later than now.
 func later(snap *crm.Snapshot, now crm.Instant) bool {
-	c := snap.Columns()
+	c, taken := snap.Columns(), snap.Taken
 	for i := range c.ID {
-		if c.Created[i] > now || c.Closed[i] > now || c.StageEntry[i] > now || c.Touch[i] > now || c.Buyer[i] > now {
+		if happened(c.Created[i], now, taken) || happened(c.Closed[i], now, taken) || happened(c.StageEntry[i], now, taken) ||
+			happened(c.Touch[i], now, taken) || happened(c.Buyer[i], now, taken) {
 			return true
 		}
 	}
 	for i := range c.Moves {
-		if c.Moves[i].At > now {
+		if happened(c.Moves[i].At, now, taken) {
 			return true
 		}
 	}
 	return false
 }
 
+// happened reports whether a moment lies between now and the taking of the snapshot. One later still never happened: it is an
+// impossible date, which is for policies to judge.
+func happened(at, now, taken crm.Instant) bool { return at > now && at <= taken }
+
 // AsOf returns the snapshot as it would have been taken at now, as far as its own facts tell. Deals created later are gone,
 // later moves are taken back, and deals closed later are open again. What a later fact has overwritten is not known: the last
 // touch before now, the loss reason of a deal that is open again. Amounts, owners and dates stay as they are, for nothing
 // tells when they changed. A deal closed later whose history is not known stands in its pipeline's first open stage,
-// entered nobody knows when.
+// entered nobody knows when. Dates later than the taking of the snapshot are impossible, not later, and stay.
 func AsOf(snap *crm.Snapshot, now crm.Instant) *crm.Snapshot {
 	b := crm.NewBuilder(snap.Portal, snap.CRM, snap.Schema)
 	for i := range int32(snap.Len()) {
@@ -35,21 +40,22 @@ func AsOf(snap *crm.Snapshot, now crm.Instant) *crm.Snapshot {
 
 func dealAsOf(snap *crm.Snapshot, i int32, now crm.Instant) (d crm.Deal, ok bool) {
 	d = snap.Export(i)
-	if d.Created > now {
+	later := func(at crm.Instant) bool { return happened(at, now, snap.Taken) }
+	if later(d.Created) {
 		return d, false
 	}
 	status := snap.Deal(i).Status
 	moves := snap.Moves(i)
 	n := len(moves)
-	for n > 0 && moves[n-1].At > now {
+	for n > 0 && later(moves[n-1].At) {
 		n--
 	}
 	whole := d.Known.Has(crm.FactHistory)
 	if whole && n == 0 && len(moves) > 0 {
 		return d, false // its whole life is later
 	}
-	reopened := status != crm.Open && d.Closed > now
-	if n < len(moves) || d.StageEntry > now || reopened {
+	reopened := status != crm.Open && later(d.Closed)
+	if n < len(moves) || later(d.StageEntry) || reopened {
 		stage := int32(crm.None)
 		if whole && n > 0 {
 			stage = moves[n-1].Stage
@@ -71,15 +77,15 @@ func dealAsOf(snap *crm.Snapshot, i int32, now crm.Instant) (d crm.Deal, ok bool
 		d.Moves = d.Moves[:n]
 	}
 	d.Status = &status
-	if status == crm.Open && d.Closed > now {
+	if status == crm.Open && later(d.Closed) {
 		d.Closed = 0
 		d.LossReason, d.LossText, d.LossDetail = "", "", ""
 		d.Known &^= crm.FactLossReason | crm.FactLossDetail
 	}
-	if d.Touch > now {
+	if later(d.Touch) {
 		d.Touch, d.Known = 0, d.Known&^crm.FactTouch
 	}
-	if d.Buyer > now {
+	if later(d.Buyer) {
 		d.Buyer, d.Known = 0, d.Known&^crm.FactBuyer
 	}
 	return d, true

@@ -20,6 +20,8 @@ func TestAsOf(t *testing.T) {
 		history("moved", "a", move("s0", 40), move("s1", 30), move("s2", 10)),
 		history("won", "a", move("s0", 40), move("s1", 25), move("won", 10)),
 		history("reopened", "a", move("s0", 40), move("lost", 25), move("s0", 10)), dark, touched)
+	impossible := history("impossible", "a", move("s0", -400))
+	snap = snapshot(t, snap.Schema, append([]crm.Deal{impossible}, exports(snap)...)...)
 	got := audit.AsOf(snap, ago(20))
 	type state struct {
 		stage   string
@@ -30,6 +32,7 @@ func TestAsOf(t *testing.T) {
 	want := map[string]state{
 		"older": {"s1", crm.Open, ago(30), true}, "moved": {"s1", crm.Open, ago(30), true}, "won": {"s1", crm.Open, ago(25), true},
 		"reopened": {"lost", crm.Lost, ago(25), true}, "no history": {"s0", crm.Open, 0, false}, "touched": {"s0", crm.Open, ago(40), true},
+		"impossible": {"s0", crm.Open, ago(-400), true},
 	}
 	have := map[string]state{}
 	for i := range int32(got.Len()) {
@@ -72,4 +75,11 @@ func TestRunIgnoresLaterFacts(t *testing.T) {
 	if j := r.Judged["old"]; j.Judged != 1 || r.Pipelines[0].OpenDeals != 1 {
 		t.Errorf("as of 11 days ago %d open deals are judged, want the one won later", j.Judged)
 	}
+}
+
+func exports(snap *crm.Snapshot) (out []crm.Deal) {
+	for i := range int32(snap.Len()) {
+		out = append(out, snap.Export(i))
+	}
+	return out
 }

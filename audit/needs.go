@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/plumbline/plumbline/internal/crm"
 )
@@ -54,10 +55,20 @@ func (r *runner) missingNeeds() []MissingNeed {
 // of the policies.
 func (r *runner) explain(need Need, whys map[string]int) (why, cure string) {
 	facts, cure := need.facts()
+	var reasons, cures []string
 	for _, m := range r.snap.Schema.Unknown {
-		if m.Fact&facts != 0 {
-			return m.Why, m.Cure
+		if m.Fact&facts == 0 {
+			continue
 		}
+		if !slices.Contains(reasons, m.Why) {
+			reasons = append(reasons, m.Why)
+		}
+		if !slices.Contains(cures, m.Cure) {
+			cures = append(cures, m.Cure)
+		}
+	}
+	if len(reasons) > 0 {
+		return strings.Join(reasons, "; "), strings.Join(cures, "; ")
 	}
 	best := 0
 	for w, n := range whys {

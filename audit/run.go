@@ -22,7 +22,7 @@ func run(ctx context.Context, in Input) (*Result, error) {
 		return nil, errors.New("audit: there is no moment to judge")
 	}
 	snap := in.Snapshot
-	if in.Now <= snap.Taken && later(snap, in.Now) {
+	if in.Now < snap.Taken && later(snap, in.Now) {
 		snap = AsOf(snap, in.Now)
 	}
 	groups, err := groups(snap, in.Checks)

@@ -221,7 +221,10 @@ func TestMissingNeedsSayWhyOnce(t *testing.T) {
 	if diff := cmp.Diff(want, r.MissingNeeds); diff != "" {
 		t.Error(diff)
 	}
-	s.Unknown = []crm.MissingFact{{Fact: crm.FactCreated, Why: "the file has no column for it", Cure: "--map created=…"}}
+	s.Unknown = []crm.MissingFact{
+		{Fact: crm.FactOwner, Why: "something else", Cure: "something else"},
+		{Fact: crm.FactCreated, Why: "the file has no column for it", Cure: "--map created=…"},
+	}
 	r = mustRun(t, snapshot(t, s, blank), nil, audit.Check{Policy: old("one")})
 	if m := r.MissingNeeds[0]; m.Why != "the file has no column for it" || m.Cure != "--map created=…" {
 		t.Errorf("why %q, cure %q; want the portal's own words", m.Why, m.Cure)

@@ -37,7 +37,7 @@ func (s *setup) snapshot(files map[string][]byte, facts crm.Fact) (*crm.Snapshot
 }
 
 // snapshotAmounts returns the amounts of the case's deals by id, for telling a finding's value from the deal's own.
-func (s *setup) snapshotAmounts(t *testing.T, files map[string][]byte) map[string]crm.Money {
+func (s *setup) snapshotAmounts(t testing.TB, files map[string][]byte) map[string]crm.Money {
 	t.Helper()
 	snap, err := s.snapshot(files, crm.AllFacts)
 	if err != nil {

@@ -118,7 +118,7 @@ func setFile(ar *txtar.Archive, name, text string) {
 }
 
 // words runs a case and writes down what the policy says.
-func words(t *testing.T, policy *audit.Policy, files map[string][]byte, others []*audit.Policy) string {
+func words(t testing.TB, policy *audit.Policy, files map[string][]byte, others []*audit.Policy) string {
 	t.Helper()
 	set, err := readPortal(files)
 	if err != nil {
@@ -146,7 +146,7 @@ func words(t *testing.T, policy *audit.Policy, files map[string][]byte, others [
 	return out
 }
 
-func judge(t *testing.T, set *setup, files map[string][]byte, facts crm.Fact, checks []audit.Check) *audit.Result {
+func judge(t testing.TB, set *setup, files map[string][]byte, facts crm.Fact, checks []audit.Check) *audit.Result {
 	t.Helper()
 	snap, err := set.snapshot(files, facts)
 	if err != nil {
