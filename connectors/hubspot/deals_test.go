@@ -184,6 +184,23 @@ type searched struct {
 	clock    int64
 	between  func(*searched)
 	requests int
+	sorted   map[[2]int64][]string // by since and clock
+}
+
+// find gives the ids of what was changed since a time, oldest first.
+func (s *searched) find(since int64) []string {
+	if ids, ok := s.sorted[[2]int64{since, s.clock}]; ok {
+		return ids
+	}
+	var ids []string
+	for id, m := range s.modified {
+		if m >= since {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(cmp.Compare(s.modified[a], s.modified[b]), cmp.Compare(a, b)) })
+	s.sorted = map[[2]int64][]string{{since, s.clock}: ids}
+	return ids
 }
 
 func (s *searched) answer(req *http.Request, body []byte) (int, any) {
@@ -197,13 +214,7 @@ func (s *searched) answer(req *http.Request, body []byte) (int, any) {
 	}
 	since, _ := strconv.ParseInt(q.FilterGroups[0].Filters[0].Value, 10, 64)
 	offset, _ := strconv.Atoi(q.After)
-	var ids []string
-	for id, m := range s.modified {
-		if m >= since {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(cmp.Compare(s.modified[a], s.modified[b]), cmp.Compare(a, b)) })
+	ids := s.find(since)
 	if offset+q.Limit > searchWall {
 		return 400, "{}"
 	}
