@@ -43,8 +43,8 @@ func dealFamilies() [5]familyRule {
 	}
 }
 
-// weight is s of the score.
-func (s Severity) weight() float64 { return [...]float64{0, 0, 0.1, 0.4, 0.8, 1}[s] }
+// tenths is s of the score in tenths: whole numbers add up without error.
+func (s Severity) tenths() int { return [...]int{0, 0, 1, 4, 8, 10}[s] }
 
 // setupWeight is s' of the score.
 func (s Severity) setupWeight() float64 { return [...]float64{0, 0, 0.04, 0.12, 0.3, 0.6}[s] }
@@ -81,8 +81,17 @@ func (s *sheet) parts() []ScorePart {
 			continue
 		}
 		part := ScorePart{Family: rule.family, Points: rule.points * min(1, float64(n)/fullSample), Judged: n, Policies: map[string]float64{}}
+		costs, all := map[string]int{}, 0
 		for _, m := range s.worst(rule) {
-			part.charge(m.policy, part.Points*m.severity.weight()/float64(n))
+			if t := m.severity.tenths(); t > 0 {
+				costs[m.policy] += t
+				all += t
+			}
+		}
+		per := part.Points / float64(10*n)
+		part.Lost = per * float64(all)
+		for policy, t := range costs {
+			part.Policies[policy] = per * float64(t)
 		}
 		out = append(out, part)
 	}
@@ -90,13 +99,6 @@ func (s *sheet) parts() []ScorePart {
 		out = append(out, s.setupPart())
 	}
 	return out
-}
-
-func (p *ScorePart) charge(policy string, points float64) {
-	if points > 0 {
-		p.Lost += points
-		p.Policies[policy] += points
-	}
 }
 
 // worst returns, in order of the deals, the worst mark of each of a family's records; of equals the first in the family's order.
@@ -131,9 +133,10 @@ func (s *sheet) setupPart() ScorePart {
 				sum += m.severity.setupWeight()
 			}
 		}
+		part.Lost += setupPoints * share * min(1, sum)
 		for _, m := range s.marks {
-			if m.family == FamilySetup && m.deal == at && sum > 0 {
-				part.charge(m.policy, setupPoints*share*m.severity.setupWeight()*min(1, sum)/sum)
+			if m.family == FamilySetup && m.deal == at && m.severity.setupWeight() > 0 {
+				part.Policies[m.policy] += setupPoints * share * m.severity.setupWeight() * min(1, sum) / sum
 			}
 		}
 	}
@@ -153,7 +156,9 @@ func total(parts []ScorePart) (score, points float64) {
 	return 100 * (1 - lost/points), points
 }
 
+// grade names a score; what floating point takes off a whole number does not cost a grade.
 func grade(score float64) string {
+	score += 1e-9
 	switch {
 	case score >= 90:
 		return "A"
