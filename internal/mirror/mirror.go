@@ -22,8 +22,8 @@ import (
 type Store interface {
 	// LoadSnapshot returns the snapshot kept last, nil where there is none.
 	LoadSnapshot(ctx context.Context, portal string) (*crm.Snapshot, error)
-	// LastSync returns the last sync that reached its end, nil where there is none.
-	LastSync(ctx context.Context, portal string) (*crm.Sync, error)
+	// LastEnded returns the last sync that reached its end, nil where there is none.
+	LastEnded(ctx context.Context, portal string) (*crm.Sync, error)
 	// OpenSync returns the sync that was interrupted last and was not taken up since, with the parts that it had read; nil
 	// where there is none.
 	OpenSync(ctx context.Context, portal string) (*crm.Sync, []*crm.Snapshot, error)
@@ -135,7 +135,7 @@ func prepare(ctx context.Context, conn connectors.Connector, store Store, opts O
 	if r.base, err = store.LoadSnapshot(ctx, opts.Portal); err != nil {
 		return nil, err
 	}
-	if r.last, err = store.LastSync(ctx, opts.Portal); err != nil {
+	if r.last, err = store.LastEnded(ctx, opts.Portal); err != nil {
 		return nil, err
 	}
 	if r.own, err = store.OwnTasks(ctx, opts.Portal); err != nil {
@@ -187,7 +187,7 @@ func gapOf(object string, err error) crm.Gap {
 type nothing struct{}
 
 func (nothing) LoadSnapshot(context.Context, string) (*crm.Snapshot, error) { return nil, nil }
-func (nothing) LastSync(context.Context, string) (*crm.Sync, error)         { return nil, nil }
+func (nothing) LastEnded(context.Context, string) (*crm.Sync, error)         { return nil, nil }
 func (nothing) OpenSync(context.Context, string) (*crm.Sync, []*crm.Snapshot, error) {
 	return nil, nil, nil
 }

@@ -138,7 +138,9 @@ func (r *run) walk(ctx context.Context) error {
 			r.add(ctx, d)
 		}
 		for _, g := range page.Gone {
-			r.gone[g.ID] = true
+			if g.ID != g.Into { // a merge may keep the id of one of the two
+				r.gone[g.ID] = true
+			}
 		}
 		r.failed = append(r.failed, page.Failed...)
 		r.sync.Cursor = page.Next
