@@ -1,6 +1,8 @@
 package audit_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -228,5 +230,51 @@ func TestMissingNeedsSayWhyOnce(t *testing.T) {
 	r = mustRun(t, snapshot(t, s, blank), nil, audit.Check{Policy: old("one")})
 	if m := r.MissingNeeds[0]; m.Why != "the file has no column for it" || m.Cure != "--map created=…" {
 		t.Errorf("why %q, cure %q; want the portal's own words", m.Why, m.Cure)
+	}
+}
+
+func TestEmptyPortal(t *testing.T) {
+	r := mustRun(t, snapshot(t, crm.Schema{}), nil, audit.Check{Policy: old("old")}, audit.Check{Policy: setupPolicy("account", crm.KindPortal, audit.High)})
+	if r.Score != nil || len(r.Pipelines) != 0 || len(r.Findings) != 1 || !r.Complete {
+		t.Errorf("score %s, %d pipelines, %d findings", show(r.Score), len(r.Pipelines), len(r.Findings))
+	}
+}
+
+func TestStagesOfOneIDAreToldApart(t *testing.T) {
+	a, b := pipeline("a", 2), pipeline("b", 1)
+	a.Stages[1].ID = "own"
+	policy := audit.Define(audit.Meta{ID: "every", Subject: crm.KindStage, Severity: audit.Low}, scripted{func(p *audit.Pass) {
+		for pl := range p.Pipelines() {
+			for s := range p.OpenStages(pl) {
+				p.FoundAt(crm.KindStage, s, audit.Found{})
+			}
+		}
+	}})
+	var got []string
+	for _, f := range mustRun(t, snapshot(t, schema(a, b)), nil, audit.Check{Policy: policy}).Findings {
+		got = append(got, f.Subject.ID+" in "+f.PipelineName+", "+f.Stage)
+	}
+	if diff := cmp.Diff([]string{"a/s0 in Pipeline a, s0", "b/s0 in Pipeline b, s0", "own in Pipeline a, own"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRunStopsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := audit.Run(ctx, audit.Input{Snapshot: snapshot(t, schema(pipeline("a", 1))), Now: now(), Checks: []audit.Check{{Policy: old("old")}}})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+}
+
+func TestPoliciesCannotWaitForEachOther(t *testing.T) {
+	mutual := func(id, after string) *audit.Policy {
+		return audit.Define(audit.Meta{ID: id, After: []string{after}}, scripted{func(*audit.Pass) {}})
+	}
+	_, err := audit.Run(t.Context(), audit.Input{Snapshot: snapshot(t, schema(pipeline("a", 1))), Now: now(),
+		Checks: []audit.Check{{Policy: mutual("hen", "egg")}, {Policy: mutual("egg", "hen")}}})
+	if err == nil || !strings.Contains(err.Error(), "hen") {
+		t.Errorf("error %v should name a policy of the circle", err)
 	}
 }
