@@ -172,6 +172,7 @@ func otherRoutes() []route {
 	const engagements = "/engagements/v1/engagements"
 	return []route{
 		{pattern: "GET /crm/owners/{version}", op: "owners.list", needs: needOwners, serve: (*portal).serveOwners},
+		{pattern: "GET /crm/owners/{version}/{$}", op: "owners.list", needs: needOwners, serve: (*portal).serveOwners},
 		{pattern: "GET /crm/owners/{version}/{id}", op: "owners.get", needs: needOwners, serve: (*portal).serveOwner},
 		{pattern: "GET /account-info/{version}/details", op: "account.details", serve: (*portal).serveAccount},
 		{pattern: "POST " + engagements, op: "engagements.create", needs: needActivityWrite, serve: (*portal).serveEngagementCreate},

@@ -52,7 +52,7 @@ test('a task as an engagement', async () => {
     type: 'TASK', ownerId: owner, timestamp: Date.parse('2030-01-02T09:00:00Z'), associations: { dealIds: [Number(page.results[0].id)], contactIds: [], companyIds: [], ownerIds: [], ticketIds: [] },
     metadata: { subject: 'Call back', body: 'please', status: 'NOT_STARTED', forObjectType: 'DEAL' },
   }))
-  const id = made.engagement?.id ?? made.id
+  const id = made.engagement.engagement.id
   assert.ok(id)
   const read = await call('hubspot-get-engagement', { engagementId: Number(id) })
   assert.match(read, /Call back/)
