@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
@@ -118,5 +119,18 @@ id, stage, created,    owner, amount, expected_close, touch, lost_reason, histor
 		if diff := cmp.Diff(want[i], snap.Export(int32(i))); diff != "" {
 			t.Error(diff)
 		}
+	}
+}
+
+func TestNewWantsStandBehindTheirCase(t *testing.T) {
+	ar := txtar.Parse([]byte("-- portal.yaml --\n-- one/deals.csv --\n-- two/deals.csv --\n"))
+	setFile(ar, "one/want", "1\n")
+	setFile(ar, "two/want", "2\n")
+	setFile(ar, "one/want", "3\n")
+	if diff := cmp.Diff("-- portal.yaml --\n-- one/deals.csv --\n-- one/want --\n3\n-- two/deals.csv --\n-- two/want --\n2\n", string(txtar.Format(ar))); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"one", "two"}, caseNames(ar)); diff != "" {
+		t.Error(diff)
 	}
 }
