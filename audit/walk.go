@@ -182,7 +182,7 @@ func (w *walker) deal(r *crm.Row, visits []Visit) {
 		if r.Amount != 0 {
 			f.wonMoney.add(r.Currency, float64(r.Amount))
 		}
-		if length := r.Closed - r.Created; r.Known.Has(crm.FactCreated) && !r.Created.IsZero() && length >= 0 && !w.createdClosed(visits) {
+		if length := r.Closed - r.Created; r.Known.Has(crm.FactCreated) && !r.Created.IsZero() && length >= 0 && !w.createdClosed(r, visits) {
 			f.lengths = append(f.lengths, int64(length))
 			money.cycles++
 			money.cycleDays += length.Days(0)
@@ -200,8 +200,11 @@ func (w *walker) closedAfter(r *crm.Row, after crm.Instant) bool {
 	return r.Known.Has(crm.FactClosed) && r.Closed > after && r.Closed <= w.now
 }
 
-func (w *walker) createdClosed(visits []Visit) bool {
-	return len(visits) > 0 && visits[0].Stage != crm.None && w.layout.kind[visits[0].Stage] != crm.Open
+// createdClosed reports whether a deal was closed the moment it was created. A history that begins long after the creation,
+// as an import leaves it, says nothing of that.
+func (w *walker) createdClosed(r *crm.Row, visits []Visit) bool {
+	return len(visits) > 0 && visits[0].Stage != crm.None && w.layout.kind[visits[0].Stage] != crm.Open &&
+		visits[0].Entered.Sub(r.Created) < time.Hour
 }
 
 // history counts what rests on a deal's visits.

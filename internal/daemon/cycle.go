@@ -1,0 +1,172 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/connectors"
+	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/internal/mirror"
+	"github.com/plumbline/plumbline/internal/remedy"
+	"github.com/plumbline/plumbline/internal/store"
+)
+
+// Portal is a portal as its cycle sees it.
+type Portal struct {
+	Name string
+	CRM  string
+	Cron string         // when its cycle runs; "" never by itself
+	Zone *time.Location // of Cron; nil is UTC
+	// Connect opens the connection; the meter counts its requests.
+	Connect func(ctx context.Context) (connectors.Connector, *mirror.Meter, error)
+	Checks  []audit.Check
+	Facts   crm.Fact // what the checks need to be read of deals
+	// Plan gives the rules of a plan at a moment; freezes and write windows depend on it.
+	Plan func(now time.Time) remedy.Options
+}
+
+// Cycle does the parts of a portal's cycle. The commands use it as the daemon does.
+type Cycle struct {
+	Store  *store.DB
+	Words  remedy.Words
+	Now    func() time.Time
+	Log    *slog.Logger
+	Holder string // who holds the leases: program, host and process
+	// Wait makes it wait for a portal that somebody else is working on, instead of failing.
+	Wait bool
+}
+
+// ErrNothingPulled tells that a portal was never synced.
+var ErrNothingPulled = errors.New("nothing was pulled yet: run plumbline sync")
+
+// Pull is how a sync is done.
+type Pull struct {
+	Full     bool
+	Progress func(read int64, expected *int64)
+}
+
+// Sync brings what is kept of a portal up to date.
+func (c *Cycle) Sync(ctx context.Context, p Portal, how Pull) (crm.Sync, error) {
+	var out crm.Sync
+	err := c.hold(ctx, p.Name, func(ctx context.Context) error {
+		conn, meter, err := p.Connect(ctx)
+		if err != nil {
+			return err
+		}
+		out, _, err = mirror.Sync(ctx, conn, c.Store, mirror.Options{
+			Portal: p.Name, CRM: p.CRM, Facts: p.Facts, Full: how.Full, Now: c.Now, Log: c.Log, Meter: meter, Progress: how.Progress,
+		})
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("sync %s: %w", p.Name, err)
+	}
+	return out, nil
+}
+
+// Audit judges what is kept of a portal as of a moment, and keeps the result when that moment is now (at is none). For
+// another moment it takes the last kept snapshot at or before it, else the oldest.
+func (c *Cycle) Audit(ctx context.Context, p Portal, at crm.Instant) (*audit.Result, error) {
+	now := crm.At(c.Now())
+	var snap *crm.Snapshot
+	var err error
+	if at.IsZero() {
+		snap, err = c.Store.LoadSnapshot(ctx, p.Name)
+	} else {
+		snap, err = c.Store.SnapshotAt(ctx, p.Name, at)
+		now = at
+	}
+	if err != nil {
+		return nil, fmt.Errorf("audit %s: %w", p.Name, err)
+	}
+	if snap == nil {
+		return nil, fmt.Errorf("audit %s: %w", p.Name, ErrNothingPulled)
+	}
+	result, err := audit.Run(ctx, audit.Input{Snapshot: snap, Checks: p.Checks, Now: now})
+	if err != nil {
+		return nil, fmt.Errorf("audit %s: %w", p.Name, err)
+	}
+	if at.IsZero() {
+		if err := c.Store.SaveResult(ctx, result); err != nil {
+			return nil, fmt.Errorf("keep the audit of %s: %w", p.Name, err)
+		}
+	}
+	return result, nil
+}
+
+// Plan plans the fixes of a result. who is in whose name; a person's plan always proposes, the daemon's obeys the modes.
+func (c *Cycle) Plan(ctx context.Context, p Portal, r *audit.Result, who string, asDaemon bool) (*remedy.Plan, error) {
+	snap, err := c.Store.LoadSnapshot(ctx, p.Name)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", p.Name, err)
+	}
+	if snap == nil {
+		return nil, fmt.Errorf("plan %s: %w", p.Name, ErrNothingPulled)
+	}
+	opts := p.Plan(c.Now())
+	opts.Who, opts.Daemon = who, asDaemon
+	var plan *remedy.Plan
+	err = c.hold(ctx, p.Name, func(ctx context.Context) error {
+		conn, _, err := p.Connect(ctx)
+		if err != nil {
+			return err
+		}
+		editor, _ := conn.(connectors.Editor) // without one every step is a person's
+		plan, err = remedy.NewPlan(ctx, remedy.Input{Result: r, Schema: snap.Schema, Editor: editor, Store: c.Store, Words: c.Words, Now: c.Now(), Options: opts})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", p.Name, err)
+	}
+	return plan, nil
+}
+
+// Run is one run of apply or undo.
+type Run struct {
+	ID    string
+	Who   string
+	Max   int      // steps; 0 is no limit
+	Steps []string // only these; nil is all that are approved
+}
+
+// Apply carries out a portal's approved steps.
+func (c *Cycle) Apply(ctx context.Context, p Portal, run Run) (*remedy.Result, error) {
+	return c.write(ctx, p, run, "apply", remedy.Apply)
+}
+
+// Undo takes applied steps back.
+func (c *Cycle) Undo(ctx context.Context, p Portal, run Run, sel remedy.Selection) (*remedy.Result, error) {
+	return c.write(ctx, p, run, "undo", func(ctx context.Context, app remedy.Application) (*remedy.Result, error) {
+		return remedy.Undo(ctx, app, sel)
+	})
+}
+
+func (c *Cycle) write(ctx context.Context, p Portal, run Run, what string, do func(context.Context, remedy.Application) (*remedy.Result, error)) (*remedy.Result, error) {
+	var out *remedy.Result
+	err := c.hold(ctx, p.Name, func(ctx context.Context) error {
+		conn, _, err := p.Connect(ctx)
+		if err != nil {
+			return err
+		}
+		editor, ok := conn.(connectors.Editor)
+		if !ok {
+			return errors.New("this connection can only read")
+		}
+		schema, err := conn.Schema(ctx)
+		if err != nil {
+			return err
+		}
+		out, err = do(ctx, remedy.Application{
+			Portal: p.Name, Editor: editor, Schema: schema, Store: c.Store, Now: c.Now, Run: run.ID, Who: run.Who, Max: run.Max, Steps: run.Steps, Settle: stopTimeout,
+		})
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("%s %s: %w", what, p.Name, err)
+	}
+	return out, nil
+}
