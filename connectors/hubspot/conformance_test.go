@@ -24,7 +24,7 @@ func TestConformance(t *testing.T) {
 		Idle:    2,
 		Changed: func(n int) int64 { return 1 + pages(n, 200) + pages(n, 50) },
 		Archive: func(t *testing.T, b *conformance.Bench, id string) {
-			req, err := http.NewRequestWithContext(t.Context(), "DELETE", b.Base+"/crm/objects/"+hubspot.Version+"/deals/"+id, nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, b.Base+"/crm/objects/"+hubspot.Version+"/deals/"+id, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

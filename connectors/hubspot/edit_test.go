@@ -237,12 +237,12 @@ func TestOnlyOurTasksAreRemoved(t *testing.T) {
 		t.Errorf("stored %s", text)
 	}
 	// A person takes over the task and writes another text into it.
-	req, err := http.NewRequestWithContext(t.Context(), "PATCH", "https://api.test/hubspot/crm/objects/2026-09/tasks/"+r[0].ID, strings.NewReader(`{"properties":{"hs_task_body":"mine now"}}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, "https://api.test/hubspot/crm/objects/2026-09/tasks/"+r[0].ID, strings.NewReader(`{"properties":{"hs_task_body":"mine now"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp, err := (authorised{p.server.Transport()}).RoundTrip(req)
-	if err != nil || resp.StatusCode != 200 {
+	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%v, %v", resp, err)
 	}
 	undo, err := add.Inverse(r[0])
@@ -413,12 +413,12 @@ func TestMerge(t *testing.T) {
 	}
 	since := crm.At(p.server.Now())
 	body := fmt.Sprintf(`{"primaryObjectId":%q,"objectIdToMerge":%q}`, ids[0], ids[1])
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://api.test/hubspot/crm/objects/2026-09/deals/merge", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://api.test/hubspot/crm/objects/2026-09/deals/merge", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp, err := (authorised{p.server.Transport()}).RoundTrip(req)
-	if err != nil || resp.StatusCode != 200 {
+	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%v, %v", resp, err)
 	}
 	var survivor struct{ ID string }

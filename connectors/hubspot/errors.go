@@ -30,7 +30,7 @@ func explain(doing string, reply rest.Reply, err error) error {
 	case e.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%s: %w: %w", doing, connectors.ErrUnauthorized, err)
 	case e.Status == http.StatusForbidden:
-		return fmt.Errorf("%s: %w", err, &connectors.ScopeError{Operation: doing, Scopes: scopes(told(reply))})
+		return fmt.Errorf("%w: %w", err, &connectors.ScopeError{Operation: doing, Scopes: scopes(told(reply))})
 	case e.Status == http.StatusNotFound:
 		return fmt.Errorf("%s: %w: %w", doing, connectors.ErrNotFound, err)
 	case e.Status == http.StatusTooManyRequests:

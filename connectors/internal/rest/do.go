@@ -157,6 +157,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) (Reply, error) {
 	if resp == nil {
 		return Reply{}, fail(0, "", bare(err))
 	}
+	defer resp.Body.Close() // it was read already
 	reply := Reply{Status: resp.StatusCode, Header: resp.Header, Body: state.body}
 	if err != nil || !success(resp.StatusCode) {
 		if what := state.signal.Exhausted; what != "" && refused(resp.StatusCode) {
