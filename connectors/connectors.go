@@ -114,6 +114,17 @@ type Call struct {
 type Type struct {
 	Name string // "hubspot"
 	Open func(Options) (Connector, error)
+	Auth Auth
+}
+
+// Auth is how an account of this kind of CRM is connected by OAuth.
+type Auth struct {
+	Authorize string   // path of the consent page, under oauth_url
+	Token     string   // path of the token endpoint, under api_url
+	Scopes    []string // without which nothing can be read
+	Optional  []string // without which something cannot be judged or written
+	// AccountField and ScopesField are where the token reply names the account and the granted scopes, beside what OAuth says.
+	AccountField, ScopesField string
 }
 
 // Options are what a connector is made of.

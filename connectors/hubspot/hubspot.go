@@ -29,7 +29,17 @@ const (
 )
 
 // Type returns HubSpot as a kind of CRM.
-func Type() connectors.Type { return connectors.Type{Name: "hubspot", Open: Open} }
+func Type() connectors.Type {
+	return connectors.Type{Name: "hubspot", Open: Open, Auth: connectors.Auth{
+		Authorize: "/oauth/authorize", Token: "/oauth/" + Version + "/token",
+		Scopes: []string{"oauth", "crm.objects.deals.read"},
+		Optional: []string{
+			"crm.objects.owners.read", "crm.objects.deals.write", "crm.schemas.deals.read", "crm.schemas.deals.write",
+			"crm.objects.contacts.read", "crm.objects.contacts.write",
+		},
+		AccountField: "hub_id", ScopesField: "scopes",
+	}}
+}
 
 // reader reads a portal. It has no method that can change one.
 type reader struct {
