@@ -26,9 +26,11 @@ type Application struct {
 	Steps []string
 	// Settle is how long what is on the wire may take to settle once ctx has ended; 0 is two minutes.
 	Settle time.Duration
-	// Quiet is how long a creating request of an earlier run that left no trace yet may still be on its way; before that
-	// it is not sent again. 0 is one minute.
+	// Quiet is how long a request that had no answer and left no trace yet may still be on its way; before that it is not
+	// sent again, and nothing else is written to its record. 0 is 30 seconds.
 	Quiet time.Duration
+	// Wait waits for requests to become quiet, so that the run can settle them itself; nil: they are left to the next run.
+	Wait func(ctx context.Context, d time.Duration) error
 }
 
 // Result is what a run of apply or undo did.
@@ -62,20 +64,37 @@ func Apply(ctx context.Context, app Application) (*Result, error) {
 	if err := r.recover(ctx); err != nil {
 		return r.result(), fmt.Errorf("settle an earlier run: %w", err)
 	}
-	if err := r.applyAll(ctx); err != nil {
+	if err := r.applyAndWait(ctx); err != nil {
 		return r.result(), fmt.Errorf("apply: %w", err)
 	}
 	return r.result(), nil
+}
+
+// applyAndWait applies, and once more when what had to be left could be waited for.
+func (r *run) applyAndWait(ctx context.Context) error {
+	if err := r.applyAll(ctx); err != nil || r.Wait == nil || len(r.busy)+int(r.early) == 0 {
+		return err
+	}
+	if err := r.Wait(ctx, max(r.early.Sub(0), r.Quiet)); err != nil {
+		return err
+	}
+	clear(r.busy)
+	if err := r.recover(ctx); err != nil {
+		return err
+	}
+	return r.applyAll(ctx)
 }
 
 // run is one run over a portal's steps.
 type run struct {
 	Application
 	last  crm.Instant
+	early crm.Instant // how long what is on its way must still be waited for at most
 	sent  int
 	state map[string]State // of every step that this run has met
 	order []string         // of the steps that the result speaks of
 	said  map[string]StepResult
+	busy  map[crm.Ref]string // records with a step that is not settled
 }
 
 func newRun(app Application) (*run, error) {
@@ -86,9 +105,9 @@ func newRun(app Application) (*run, error) {
 		app.Settle = 2 * time.Minute
 	}
 	if app.Quiet == 0 {
-		app.Quiet = time.Minute
+		app.Quiet = 30 * time.Second
 	}
-	return &run{Application: app, state: map[string]State{}, said: map[string]StepResult{}}, nil
+	return &run{Application: app, state: map[string]State{}, said: map[string]StepResult{}, busy: map[crm.Ref]string{}}, nil
 }
 
 // now is the present moment, later than every one that the run asked for before: the order of writes must show.
@@ -177,7 +196,7 @@ func (r *run) applyAll(ctx context.Context) error {
 func (r *run) leave(ctx context.Context, waiting []*Step) error {
 	var changes []Change
 	for _, s := range waiting {
-		need := r.missing(s)
+		need := or(r.missing(s), r.busy[s.Edit.Target])
 		if need == "" {
 			continue // the run was limited to fewer steps
 		}
@@ -245,7 +264,7 @@ func (r *run) nextBatch(waiting []*Step) (batch, rest []*Step) {
 			fits = s.Edit.Op == first.Op && s.Edit.Target.Kind == first.Target.Kind
 		}
 		if s.Edit.Target.ID != "" { // a record's steps are taken in their order
-			fits = fits && !targets[s.Edit.Target]
+			fits = fits && !targets[s.Edit.Target] && r.busy[s.Edit.Target] == ""
 			targets[s.Edit.Target] = true
 		}
 		if fits {

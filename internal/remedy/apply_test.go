@@ -109,7 +109,7 @@ func TestApplyNeverMakesATaskTwice(t *testing.T) {
 			p.treat = nil
 			clk.advance(10 * time.Second)
 			r := applied(t, app(m, p, clk, "r2")) // the request may still be on its way
-			if how != lostReply && (!r.Unfinished() || !strings.Contains(line(r), "apply again after 2026-11-20T15:01:00Z")) {
+			if how != lostReply && (!r.Unfinished() || !strings.Contains(line(r), "apply again after 2026-11-20T15:00:30Z")) {
 				t.Errorf("too early: %q", line(r))
 			}
 			p.land()

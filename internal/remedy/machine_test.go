@@ -94,6 +94,7 @@ func (x *machine) behave() { x.treat, x.fail = nil, nil }
 
 func (x *machine) run(t *rapid.T, undo string) {
 	x.runs++
+	x.clk.advance(time.Second)
 	a := app(x.memory, x.portal, x.clk, fmt.Sprint("r", x.runs))
 	var err error
 	if undo == "" {

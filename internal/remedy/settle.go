@@ -78,9 +78,7 @@ func (r *run) settle(ctx context.Context, sent []*Step) error {
 	for _, s := range sent {
 		state, why := r.outcome(s, live[s.Edit.Key], readErr)
 		if state == Applying {
-			s.Why = why
-			changes = append(changes, Change{Step: s})
-			r.say(s, true)
+			changes = append(changes, r.unsettled(s, why))
 			continue
 		}
 		if err := s.move(state, why, r.now()); err != nil {
@@ -101,6 +99,16 @@ func (r *run) settle(ctx context.Context, sent []*Step) error {
 		return fmt.Errorf("write down what happened: %w", err)
 	}
 	return nil
+}
+
+// unsettled leaves a step applying. Until it is settled no other step may write to its record.
+func (r *run) unsettled(s *Step, why string) Change {
+	s.Why = why
+	r.say(s, true)
+	if s.Edit.Target.ID != "" {
+		r.busy[s.Edit.Target] = s.ID
+	}
+	return Change{Step: s}
 }
 
 // sight is what a read-back shows of one step.
@@ -198,8 +206,8 @@ func (r *run) settled(ctx context.Context, s *Step) ([]Change, error) {
 	at := r.now()
 	r.say(s, s.State == Stale || s.State == Failed || len(s.Outcome.Conflicts) > 0)
 	changes := []Change{{s, s.entry(string(s.State), r.Who, at)}}
-	if s.State != Applied || s.Undoes == "" {
-		return changes, nil
+	if s.State != Applied || s.Undoes == "" || len(s.Outcome.Conflicts) > 0 {
+		return changes, nil // with conflicts the step is undone in part: what is left may be undone later
 	}
 	undone, err := r.Store.Steps(ctx, Filter{IDs: []string{s.Undoes}})
 	if err != nil {
@@ -251,9 +259,7 @@ func (r *run) recoverSome(ctx context.Context, left []*Step) error {
 	for _, s := range left {
 		state, why := r.afterCrash(s, seen[s.Edit.Key])
 		if state == Applying {
-			s.Why = why
-			changes = append(changes, Change{Step: s})
-			r.say(s, true)
+			changes = append(changes, r.unsettled(s, why))
 			continue
 		}
 		if err := s.move(state, why, r.now()); err != nil {
@@ -286,25 +292,31 @@ func byKind(steps []*Step) [][]*Step {
 }
 
 // afterCrash judges a step whose request may or may not have left in an earlier run: live = After is applied, live =
-// Before may be tried again, anything else is stale.
+// Before may be tried again, anything else is stale; the latter two only once no request can still be on its way.
 func (r *run) afterCrash(s *Step, now sight) (State, string) {
+	state, why := r.found(s, now)
+	if early := s.Outcome.Sent.Add(r.Quiet) - r.now(); state != Applied && early > 0 {
+		r.early = max(r.early, early)
+		return Applying, "its request may still be on its way; apply again after " + s.Outcome.Sent.Add(r.Quiet).Time().Format(time.RFC3339)
+	}
+	return state, why
+}
+
+// found tells what a live record shows of a request that had no answer.
+func (r *run) found(s *Step, now sight) (State, string) {
+	const done = "an earlier run had done it"
 	if s.creates() || s.Edit.Op == crm.OpRemove {
-		switch state, _ := r.outcome(s, now, nil); {
-		case state == Applied:
-			return Applied, "an earlier run had done it"
-		case s.creates() && r.now().Sub(s.Outcome.Sent) < r.Quiet:
-			again := s.Outcome.Sent.Add(r.Quiet).Time().Format(time.RFC3339)
-			return Applying, "its request may still be on its way; apply again after " + again
-		default:
-			return Approved, ""
+		if state, _ := r.outcome(s, now, nil); state == Applied {
+			return Applied, done
 		}
+		return Approved, ""
 	}
 	s.Outcome.After = only(now.fields, s.Edit.After)
 	switch {
 	case !now.exists:
 		return Stale, "the record no longer exists"
 	case r.allSame(s.Edit.After, now.fields):
-		return Applied, "an earlier run had done it"
+		return Applied, or(conflictWords(s), done)
 	case r.allSame(s.Outcome.Before, now.fields):
 		s.Outcome.After = nil
 		return Approved, ""

@@ -31,7 +31,7 @@ func Undo(ctx context.Context, app Application, sel Selection) (*Result, error) 
 		return r.result(), fmt.Errorf("undo: %w", err)
 	}
 	r.Steps = ids
-	if err := r.applyAll(ctx); err != nil {
+	if err := r.applyAndWait(ctx); err != nil {
 		return r.result(), fmt.Errorf("undo: %w", err)
 	}
 	return r.result(), nil
@@ -44,11 +44,12 @@ func (r *run) planUndo(ctx context.Context, sel Selection) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.States = []State{Applied, Failed, Stale}
 	steps, err := r.Store.Steps(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("read the steps to undo: %w", err)
 	}
+	onlyUndid := !slices.ContainsFunc(steps, func(s Step) bool { return s.Undoes == "" })
+	steps = slices.DeleteFunc(steps, func(s Step) bool { return s.State != Applied && s.State != Failed && s.State != Stale })
 	undoing, err := r.undoing(ctx, steps)
 	if err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (r *run) planUndo(ctx context.Context, sel Selection) ([]string, error) {
 		return nil, err
 	}
 	u := undoPlan{run: r, selected: map[string]*Step{}, undoing: undoing, dependents: dependents, taken: map[string]*Step{}}
-	u.named = len(sel.Steps) > 0 || !slices.ContainsFunc(steps, func(s Step) bool { return s.Undoes == "" })
+	u.named = len(sel.Steps) > 0 || onlyUndid
 	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(b.Outcome.Sent, a.Outcome.Sent) }) // last write first
 	for i := range steps {
 		u.selected[steps[i].ID] = &steps[i]
@@ -152,7 +153,7 @@ func (u *undoPlan) take(id string) *Step {
 		}
 		return nil
 	}
-	undo := u.again(u.undoing[id])
+	undo := u.again(u.undoing[id], edit, needs)
 	if undo == nil {
 		undo = u.fresh(s, edit, needs)
 		u.changes = append(u.changes, Change{undo, undo.entry(string(Approved), u.Who, u.now())})
@@ -162,18 +163,20 @@ func (u *undoPlan) take(id string) *Step {
 	return undo
 }
 
-// again returns the undo step of an earlier call that did not come to its end yet; nil where there is none.
-func (u *undoPlan) again(earlier []Step) *Step {
+// again returns the undo step of an earlier call that did not come to its end yet, with all that there is to set back;
+// nil where there is none.
+func (u *undoPlan) again(earlier []Step, edit crm.Edit, needs []string) *Step {
 	for i := range earlier {
-		switch e := &earlier[i]; e.State {
-		case Approved, Applying:
+		e := &earlier[i]
+		if e.State == Applying {
 			return e
-		case Failed:
-			if e.move(Approved, "", u.now()) == nil {
-				u.changes = append(u.changes, Change{e, e.entry(string(Approved), u.Who, u.now())})
-				return e
-			}
 		}
+		if e.State != Approved && (e.State != Failed || e.move(Approved, "", u.now()) != nil) {
+			continue
+		}
+		e.Edit.Before, e.Edit.After, e.Needs, e.Outcome.Conflicts = edit.Before, edit.After, needs, nil
+		u.changes = append(u.changes, Change{e, e.entry(string(Approved), u.Who, u.now())})
+		return e
 	}
 	return nil
 }
@@ -227,8 +230,7 @@ func (r *run) narrow(s *Step, live crm.Fields) (State, string) {
 			conflicts = append(conflicts, f)
 		}
 	}
-	slices.Sort(conflicts)
-	s.Outcome.Conflicts = conflicts
+	s.Outcome.Conflicts = slices.Compact(slices.Sorted(slices.Values(append(conflicts, s.Outcome.Conflicts...)))) // with those of an earlier try
 	s.Outcome.Before = only(live, s.Edit.After)
 	if len(conflicts) == len(s.Edit.After) {
 		return Stale, conflictWords(s)
