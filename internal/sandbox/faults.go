@@ -19,6 +19,7 @@ type faultRule struct {
 	field   string
 	every   int     // fires on every K-th matching request; 0: see share
 	share   float64 // fires by chance; with every 0 and share 0 it always fires
+	late    bool    // status and drop: only after the request took effect
 	path    string  // prefix of the request's path; "": every path but those of authorization
 
 	seen int // matching requests so far
@@ -89,8 +90,10 @@ func (f *faultRule) narrow(word string) error {
 		}
 	case "path":
 		f.path = value
+	case "late":
+		f.late = true
 	default:
-		err = fmt.Errorf("unknown condition %q (every, p, path)", key)
+		err = fmt.Errorf("unknown condition %q (every, p, path, late)", key)
 	}
 	return err
 }
@@ -119,6 +122,7 @@ type mishap struct {
 	latency  time.Duration
 	truncate bool
 	drop     bool
+	late     bool // status or drop come after the request took effect
 	ignore   []string
 }
 
@@ -142,14 +146,14 @@ func (f *faults) judge(path, inner string, authorization bool) mishap {
 		switch rule.kind {
 		case "status":
 			if o.status == 0 {
-				o.status = rule.status
+				o.status, o.late = rule.status, rule.late
 			}
 		case "latency":
 			o.latency += rule.latency
 		case "truncate":
 			o.truncate = true
 		case "drop":
-			o.drop = true
+			o.drop, o.late = true, rule.late
 		case "ignore":
 			o.ignore = append(o.ignore, rule.field)
 		}

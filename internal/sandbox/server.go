@@ -49,7 +49,7 @@ type Tuner interface {
 // Options are what a sandbox starts with.
 type Options struct {
 	// Faults are rules separated by ";": status=N, latency=D, truncate, drop or ignore=FIELD, each with :every=K or :p=0.05 and
-	// optionally :path=PREFIX.
+	// optionally :path=PREFIX. With :late, status and drop come after the request took effect, as truncate always does.
 	Faults string
 	// Clock is the time to start at; zero: the real time. The clock runs on from there.
 	Clock time.Time
@@ -199,16 +199,22 @@ func (s *Server) serveFace(face Face, w http.ResponseWriter, r *http.Request, pa
 	operation := face.Operation(r)
 	s.counters.add(func(c *Counters) { c.Requests[face.Name()][operation]++ })
 	o := s.faults.judge(path, r.URL.Path, strings.HasPrefix(operation, "oauth."))
-	s.log.Debug("sandbox request", "crm", face.Name(), "operation", operation, "method", r.Method, "path", r.URL.Path,
-		"fault_status", o.status, "drop", o.drop, "truncate", o.truncate)
-	if o.latency > 0 && !wait(r.Context(), o.latency) {
-		panic(http.ErrAbortHandler)
+	attrs := []any{"crm", face.Name(), "operation", operation, "method", r.Method, "fault_status", o.status, "drop", o.drop, "truncate", o.truncate}
+	if !strings.HasPrefix(operation, "oauth.") { // whose paths may hold tokens
+		attrs = append(attrs, "path", r.URL.Path)
 	}
-	if o.drop {
+	s.log.Debug("sandbox request", attrs...)
+	if o.latency > 0 && !wait(r.Context(), o.latency) {
 		panic(http.ErrAbortHandler)
 	}
 	if len(o.ignore) > 0 {
 		r = withIgnored(r, o.ignore)
+	}
+	if o.late {
+		face.ServeHTTP(newRecording(), r)
+	}
+	if o.drop {
+		panic(http.ErrAbortHandler)
 	}
 	serve := face.ServeHTTP
 	if o.status != 0 {

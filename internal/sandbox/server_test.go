@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,7 +18,7 @@ import (
 )
 
 // echo is a CRM that answers everything with its records.
-type echo struct{ resets int }
+type echo struct{ resets, served int }
 
 func (e *echo) Name() string { return "echo" }
 
@@ -29,6 +30,7 @@ func (e *echo) Operation(r *http.Request) string {
 }
 
 func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.served++
 	if sandbox.Ignored(r.Context(), "amount") {
 		_, _ = io.WriteString(w, "amount is ignored")
 		return
@@ -135,6 +137,30 @@ func TestBrokenConnections(t *testing.T) {
 	defer resp.Body.Close()
 	if text, err := io.ReadAll(resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) || len(text) >= len("path /cut") {
 		t.Errorf("over HTTP, a cut is %q, %v", text, err)
+	}
+}
+
+func TestLateFaultsComeAfterTheEffect(t *testing.T) {
+	s, face := newServer(t, sandbox.Options{Faults: "status=502:path=/echo/a;drop:path=/echo/b;status=502:late:path=/echo/c;drop:late:path=/echo/d"})
+	for path, want := range map[string]int{"/echo/a": 0, "/echo/b": 0, "/echo/c": 1, "/echo/d": 1} {
+		face.served = 0
+		status, _, err := ask(t, s, "POST", path, "")
+		if face.served != want || status != 502 && err == nil {
+			t.Errorf("%s: status %d, error %v, served %d times", path, status, err, face.served)
+		}
+	}
+}
+
+func TestTokensInPathsAreNotLogged(t *testing.T) {
+	var log strings.Builder
+	s, _ := newServer(t, sandbox.Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	for _, path := range []string{"/echo/oauth/v1/access-tokens/secret?code=secret", "/echo/things?code=secret"} {
+		if _, _, err := ask(t, s, "GET", path, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(log.String(), "secret") || !strings.Contains(log.String(), "path=/things") {
+		t.Error(log.String())
 	}
 }
 

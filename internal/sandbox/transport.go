@@ -30,15 +30,12 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	defer in.Body.Close()
 	rec := newRecording()
-	written, err := serveRecording(t.server, rec, in)
-	if err != nil {
-		return nil, err
-	}
+	whole := serveRecording(t.server, rec, in)
 	if ctxErr := req.Context().Err(); ctxErr != nil {
 		return nil, ctxErr
 	}
 	var body io.Reader = bytes.NewReader(rec.body.Bytes())
-	if !written {
+	if !whole {
 		if rec.header.Get("Content-Length") == "" {
 			return nil, fmt.Errorf("read answer: %w", syscall.ECONNRESET)
 		}
@@ -56,7 +53,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // serveRecording reports whether the handler ran to its end; a handler that broke the connection off did not.
-func serveRecording(h http.Handler, rec *recording, r *http.Request) (whole bool, err error) {
+func serveRecording(h http.Handler, rec *recording, r *http.Request) (whole bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			if e, ok := p.(error); !ok || !errors.Is(e, http.ErrAbortHandler) {
@@ -66,7 +63,7 @@ func serveRecording(h http.Handler, rec *recording, r *http.Request) (whole bool
 		}
 	}()
 	h.ServeHTTP(rec, r)
-	return true, nil
+	return true
 }
 
 // brokenOff is the end of a body that was cut short.

@@ -80,7 +80,8 @@ func (f *Face) current() *portal {
 func (f *Face) Truth() []sandbox.Planted { return f.world.Truth }
 
 // Tune changes a setting: search_lag, property_lag (durations), inline_associations (a number), merge_keeps_id,
-// auto_close_date (true or false), withhold (scopes that are not granted from now on).
+// auto_close_date (true or false), withhold (scopes that are not granted from now on), require (STAGE=PROPERTY, by spaces: what the
+// account's rules demand, which the API obeys since 2026-09).
 func (f *Face) Tune(name, value string) error { return f.settings.tune(name, value) }
 
 // Operation names what a request does; "other" where the face has nothing at its path.

@@ -173,6 +173,10 @@ func matcher(prop *property, f searchFilter) (func(string) bool, error) {
 		if f.Value == "" {
 			return nil, invalid("Operator %s needs a value", f.Operator)
 		}
+		if at, ok := moment(string(f.Value)); ok && prop.Type == "datetime" { // stored times sort as texts
+			wanted := stamp(at)
+			return func(v string) bool { return v != "" && holds(strings.Compare(v, wanted)) }, nil
+		}
 		return func(v string) bool { return v != "" && holds(compareValues(prop.Type, v, string(f.Value))) }, nil
 	}
 	in := func(v string) bool {

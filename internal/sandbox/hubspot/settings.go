@@ -18,7 +18,11 @@ type settings struct {
 	keepID      bool          // a merge keeps the primary record's id
 	autoClose   bool          // closing a deal sets its close date
 	withheld    []string      // scopes that are never granted
+	required    []requirement // what the account's rules demand of deals
 }
+
+// requirement is a conditional rule of the account: a deal in a stage must have a value of a property.
+type requirement struct{ stage, property string }
 
 func newSettings() *settings { return &settings{inline: 100, autoClose: true} }
 
@@ -52,6 +56,12 @@ func (s *settings) tune(name, value string) error {
 		s.autoClose, err = strconv.ParseBool(value)
 	case "withhold":
 		s.withheld = strings.Fields(strings.ReplaceAll(value, ",", " "))
+	case "require":
+		s.required = nil
+		for _, rule := range strings.Fields(value) {
+			stage, property, _ := strings.Cut(rule, "=")
+			s.required = append(s.required, requirement{stage, property})
+		}
 	default:
 		err = fmt.Errorf("there is no setting %q", name)
 	}
@@ -66,10 +76,12 @@ func (s *settings) get() (v struct {
 	searchLag, propertyLag time.Duration
 	inline                 int
 	keepID, autoClose      bool
+	required               []requirement
 }) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v.searchLag, v.propertyLag, v.inline, v.keepID, v.autoClose = s.searchLag, s.propertyLag, s.inline, s.keepID, s.autoClose
+	v.required = s.required
 	return v
 }
 

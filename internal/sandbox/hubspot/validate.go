@@ -80,6 +80,9 @@ func (p *portal) prepare(c *call, k *kind, r *record, props map[string]any) *cha
 	}
 	if k.name == "deals" {
 		p.settleStage(ch, r)
+		if c.path("version") == strictVersion {
+			p.checkRequired(ch, r)
+		}
 	}
 	if r == nil && k.activity {
 		if at, ok := ch.get("hs_timestamp"); !ok || at == "" {
@@ -129,6 +132,24 @@ func (p *portal) settleStage(ch *changes, r *record) {
 		ch.list = append(ch.list, change{"pipeline", l.id})
 	case l.id != lineID && p.line(lineID) != nil:
 		ch.refuse("dealstage", "INVALID_OPTION", "%s is not a stage of the pipeline %s", stageID, lineID)
+	}
+}
+
+// strictVersion is the version since which the API obeys the account's rules about required properties.
+const strictVersion = "2026-09"
+
+// checkRequired refuses a move into a stage that demands a value which the deal would not have.
+func (p *portal) checkRequired(ch *changes, r *record) {
+	stageID, moves := ch.get("dealstage")
+	for _, rule := range p.settings.get().required {
+		value, written := ch.get(rule.property)
+		if !written && r != nil {
+			value = r.current(rule.property)
+		}
+		if moves && rule.stage == stageID && value == "" {
+			ch.refuse(rule.property, "MISSING_CONDITIONAL_REQUIRED_PROPERTY",
+				"%s is required because of a conditional property rule based on [dealstage]", rule.property)
+		}
 	}
 }
 

@@ -76,6 +76,14 @@ func TestValuesAreChecked(t *testing.T) {
 	s.do("PATCH", dealsPath+"/1010", m{"properties": m{"hubspot_owner_id": "62"}}).is(200)
 }
 
+func TestRequiredPropertiesBindTheNewestVersion(t *testing.T) {
+	s := start(t, sandbox.Options{}, hubspot.With("require", "closedlost=closed_lost_reason"))
+	lost := m{"properties": m{"dealstage": "closedlost"}}
+	s.do("PATCH", dealsPath+"/1001", lost).is(400, "errors/0/code", "MISSING_CONDITIONAL_REQUIRED_PROPERTY")
+	s.do("PATCH", dealsPath+"/1001", m{"properties": m{"dealstage": "closedlost", "closed_lost_reason": "gone"}}).is(200)
+	s.do("PATCH", "/crm/v3/objects/deals/1010", lost).is(200)
+}
+
 func TestBatchUpdateIsPartialOnMissingRecords(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.do("POST", dealsPath+"/batch/update", m{"inputs": l{input("1001", "amount", "7"), input("1003", "amount", "8"), input("55", "amount", "9")}}).is(
