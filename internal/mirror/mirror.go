@@ -97,11 +97,11 @@ func Collect(ctx context.Context, conn connectors.Connector, opts Options) (*crm
 func Sync(ctx context.Context, conn connectors.Connector, store Store, opts Options) (crm.Sync, *crm.Snapshot, error) {
 	r, err := prepare(ctx, conn, store, opts)
 	if err != nil {
-		return crm.Sync{}, nil, fmt.Errorf("sync %s: %w", opts.Portal, err)
+		return crm.Sync{}, nil, err
 	}
 	snap, err := r.run(ctx)
 	if err != nil {
-		return r.sync, nil, fmt.Errorf("sync %s: %w", opts.Portal, err)
+		return r.sync, nil, err
 	}
 	return r.sync, snap, nil
 }

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/internal/crm"
+)
+
+// rowsPerWrite is the most rows that one write transaction changes, so that others get their turn.
+const rowsPerWrite = 5000
+
+// openRow is what is known of an open finding before its text is read.
+type openRow struct {
+	id, run, policy, subject string
+	since                    crm.Instant
+	digest                   int64
+}
+
+// saveFindings opens, changes and resolves findings by a result, and returns the ids of those that stay open although the
+// result does not have them.
+func (db *DB) saveFindings(ctx context.Context, run string, r *audit.Result) (carried []string, err error) {
+	open, err := scanAll(ctx, db.read(), func(scan func(...any) error) (o openRow, err error) {
+		return o, scan(&o.id, &o.run, &o.policy, &o.subject, &o.since, &o.digest)
+	}, `SELECT id, opened_run, policy, subject, since, digest FROM findings WHERE portal = $1 AND resolved_at = 0`, r.Portal)
+	if err != nil {
+		return nil, err
+	}
+	before := make(map[string]openRow, len(open))
+	for _, o := range open {
+		before[o.id] = o
+	}
+	var work []func(tx *sql.Tx) error
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		digest, err := digest(f)
+		if err != nil {
+			return nil, err
+		}
+		o, held := before[f.ID]
+		delete(before, f.ID)
+		given := !f.Since.IsZero()
+		switch {
+		case !given && held:
+			f.Since = o.since
+		case !given:
+			f.Since = r.AsOf
+		}
+		switch {
+		case !held:
+			work = append(work, func(tx *sql.Tx) error { return insertFinding(ctx, tx, run, r, f, digest) })
+		case o.digest != digest:
+			work = append(work, func(tx *sql.Tx) error { return updateFinding(ctx, tx, o.run, f, digest) })
+		}
+	}
+	unknown := map[string]bool{}
+	for _, u := range r.Unknown {
+		unknown[u.Policy+"\x00"+subjectKey(u.Subject)] = true
+	}
+	for _, o := range open {
+		if _, left := before[o.id]; !left {
+			continue
+		}
+		if !r.Complete {
+			carried = append(carried, o.id)
+			continue
+		}
+		if unknown[o.policy+"\x00"+o.subject] {
+			carried = append(carried, o.id)
+			continue
+		}
+		work = append(work, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE findings SET resolved_at = $1, resolved_run = $2 WHERE id = $3 AND opened_run = $4`, r.AsOf, run, o.id, o.run)
+			return err
+		})
+	}
+	return carried, db.inBatches(ctx, work)
+}
+
+// inBatches does work in as many transactions as it takes.
+func (db *DB) inBatches(ctx context.Context, work []func(tx *sql.Tx) error) error {
+	for some := range slices.Chunk(work, rowsPerWrite) {
+		err := db.write(ctx, func(tx *sql.Tx) error {
+			for _, do := range some {
+				if err := do(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertFinding(ctx context.Context, tx *sql.Tx, run string, r *audit.Result, f *audit.Finding, digest int64) error {
+	doc, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO findings (id, opened_run, portal, policy, subject, severity, since, opened_at, resolved_run, resolved_at, waived_until, digest, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 0, $9, $10, $11)`,
+		f.ID, run, r.Portal, f.Policy, subjectKey(f.Subject), int64(f.Severity), f.Since, r.AsOf, waivedUntil(f), digest, string(doc))
+	return err
+}
+
+func updateFinding(ctx context.Context, tx *sql.Tx, openedRun string, f *audit.Finding, digest int64) error {
+	doc, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE findings SET severity = $1, since = $2, waived_until = $3, digest = $4, doc = $5 WHERE id = $6 AND opened_run = $7`,
+		int64(f.Severity), f.Since, waivedUntil(f), digest, string(doc), f.ID, openedRun)
+	return err
+}
+
+// subjectKey names a record within a portal.
+func subjectKey(r crm.Ref) string { return string(r.Kind) + "/" + r.ID }
+
+func waivedUntil(f *audit.Finding) crm.Instant {
+	if f.Waived == nil {
+		return 0
+	}
+	return f.Waived.Until
+}
+
+// digest is a number that changes with anything that is stored of a finding and that the policy gave.
+func digest(f *audit.Finding) (int64, error) {
+	h := fnv.New64a()
+	for _, s := range []string{f.Key, f.Severity.String(), f.Value.Amount.String(), f.Value.Currency, f.Since.String(), string(f.Family), f.Case, fmt.Sprint(f.Lead),
+		f.Name, f.URL, f.Pipeline, f.Stage, f.Owner, f.PipelineName, f.StageName, f.OwnerName} {
+		_, _ = io.WriteString(h, s+"\x00")
+	}
+	for _, k := range slices.Sorted(maps.Keys(f.Facts)) {
+		_, _ = fmt.Fprintf(h, "%s\x00%v\x00", k, f.Facts[k])
+	}
+	if f.Fix != nil || f.Waived != nil {
+		rest, err := json.Marshal([]any{f.Fix, f.Waived})
+		if err != nil {
+			return 0, err
+		}
+		_, _ = h.Write(rest)
+	}
+	return int64(h.Sum64()), nil
+}
+
+// FindingState is what has become of a finding.
+type FindingState string
+
+// The states. A waived finding is open and accepted until a date.
+const (
+	FindingOpen     FindingState = "open"
+	FindingResolved FindingState = "resolved"
+	FindingWaived   FindingState = "waived"
+)
+
+// FindingFilter picks findings; what is empty picks all.
+type FindingFilter struct {
+	Portals  []string
+	Policy   string
+	Severity audit.Severity // exactly this one
+	State    FindingState   // "" is open, waived or not
+	// Pipeline, Stage and Owner are ids or names, in whatever case.
+	Pipeline, Stage, Owner string
+}
+
+// KeptFinding is a finding as it is kept: an interval in which it held.
+type KeptFinding struct {
+	audit.Finding
+	State    FindingState
+	Opened   crm.Instant // of the run that saw it first
+	Resolved crm.Instant // of the run that no longer saw it; none while it holds
+}
+
+// Findings returns the findings that a filter picks, by portal, the gravest and then the oldest first.
+func (db *DB) Findings(ctx context.Context, filter FindingFilter) ([]KeptFinding, error) {
+	where, args, err := filter.where(db.instant())
+	if err != nil {
+		return nil, err
+	}
+	all, err := scanAll(ctx, db.read(), func(scan func(...any) error) (f KeptFinding, err error) {
+		var doc string
+		var waived crm.Instant
+		if err := scan(&doc, &f.Opened, &f.Resolved, &waived); err != nil {
+			return f, err
+		}
+		f.State = FindingOpen
+		if !f.Resolved.IsZero() {
+			f.State = FindingResolved
+		} else if waived > db.instant() {
+			f.State = FindingWaived
+		}
+		return f, json.Unmarshal([]byte(doc), &f.Finding)
+	}, `SELECT doc, opened_at, resolved_at, waived_until FROM findings WHERE `+where+` ORDER BY portal, severity DESC, since, id, opened_at`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the findings: %w", err)
+	}
+	is := func(want, id, name string) bool {
+		return want == "" || strings.EqualFold(want, id) || strings.EqualFold(want, name)
+	}
+	return slices.DeleteFunc(all, func(f KeptFinding) bool {
+		return !is(filter.Pipeline, f.Pipeline, f.PipelineName) || !is(filter.Stage, f.Stage, f.StageName) || !is(filter.Owner, f.Owner, f.OwnerName)
+	}), nil
+}
+
+// where writes the part of a filter that the database judges.
+func (filter FindingFilter) where(now crm.Instant) (string, []any, error) {
+	var parts []string
+	var args []any
+	arg := func(v any) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	switch filter.State {
+	case "":
+		parts = append(parts, "resolved_at = 0")
+	case FindingOpen:
+		parts = append(parts, "resolved_at = 0", "waived_until <= "+arg(now))
+	case FindingWaived:
+		parts = append(parts, "resolved_at = 0", "waived_until > "+arg(now))
+	case FindingResolved:
+		parts = append(parts, "resolved_at > 0")
+	default:
+		return "", nil, errors.New(`a finding's state is open, resolved or waived`)
+	}
+	if len(filter.Portals) > 0 {
+		var marks []string
+		for _, p := range filter.Portals {
+			marks = append(marks, arg(p))
+		}
+		parts = append(parts, "portal IN ("+strings.Join(marks, ", ")+")")
+	}
+	if filter.Policy != "" {
+		parts = append(parts, "policy = "+arg(filter.Policy))
+	}
+	if filter.Severity != audit.NoSeverity {
+		parts = append(parts, "severity = "+arg(int64(filter.Severity)))
+	}
+	return strings.Join(parts, " AND "), args, nil
+}
