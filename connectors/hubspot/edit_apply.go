@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/plumbline/plumbline/connectors"
 	"github.com/plumbline/plumbline/connectors/internal/rest"
@@ -343,7 +344,19 @@ func (a *applying) addProperty(ctx context.Context, i int) {
 	a.out[i].RequestID = id
 	after, _ := definedAs(made)
 	a.applied(i, p.Name, after, why)
-	a.forget()
+	a.awaitProperty(ctx, p.Name)
+}
+
+// awaitProperty waits until a new property can be read, for HubSpot takes a moment before it can be written into deals.
+func (a *applying) awaitProperty(ctx context.Context, name string) {
+	for wait := 250 * time.Millisecond; wait < 5*time.Second; wait *= 2 {
+		if _, err := a.getProperty(ctx, name, false); !errors.Is(err, connectors.ErrNotFound) {
+			return
+		}
+		if a.clock.Wait(ctx, wait) != nil {
+			return
+		}
+	}
 }
 
 // removeProperty archives a property that carries a key of ours, and no other.
@@ -371,12 +384,4 @@ func (a *applying) removeProperty(ctx context.Context, i int) {
 	}
 	a.out[i].RequestID = rest.RequestID(reply.Header)
 	a.applied(i, name, nil, "")
-	a.forget()
-}
-
-// forget drops the properties that were read, for they have changed.
-func (c *reader) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.properties = nil
 }

@@ -31,14 +31,14 @@ type judge struct {
 }
 
 // Feasible tells for each edit whether it can be done, and what of it cannot be restored. It costs one request for the
-// properties unless they are known, and two for each property to be created.
+// properties, and one for each property to be created.
 func (e *editor) Feasible(ctx context.Context, schema crm.Schema, edits []crm.Edit) ([]connectors.Verdict, error) {
 	e.setZone(schema.Zone)
-	properties, err := e.known(ctx)
+	all, err := e.listProperties(ctx)
 	if err != nil {
 		return nil, err
 	}
-	j := &judge{editor: e, schema: schema, properties: properties, adding: map[string]property{}}
+	j := &judge{editor: e, schema: schema, properties: e.keep(all), adding: map[string]property{}}
 	for _, edit := range edits {
 		if edit.Op == crm.OpAddProperty {
 			if p, err := definition(edit); err == nil {

@@ -224,6 +224,20 @@ func TestPropertiesThatExist(t *testing.T) {
 	}
 }
 
+// HubSpot shows a new property, and takes values for it, only after a moment.
+func TestANewPropertyCanBeFilledAtOnce(t *testing.T) {
+	p := newPortal(t, nil, face.With("property_lag", "200ms"))
+	edits := []crm.Edit{
+		addProperty(t, "dd01", "why_lost", "price"),
+		{Key: "dd02", Target: p.deal(0), Op: crm.OpSet, After: crm.Fields{crm.PropertyField("why_lost"): "price"}},
+	}
+	for _, r := range p.Apply(t.Context(), p.schema, edits) {
+		if r.Outcome != crm.OutcomeApplied {
+			t.Errorf("receipt %+v", r)
+		}
+	}
+}
+
 func TestOnlyOurTasksAreRemoved(t *testing.T) {
 	p := newPortal(t, nil)
 	add := crm.Edit{Key: "cc01", Target: crm.Ref{Kind: crm.KindTask}, Op: crm.OpAddTask, After: crm.Fields{

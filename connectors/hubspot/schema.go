@@ -153,21 +153,6 @@ func (c *reader) keep(all []property) map[string]property {
 	return m
 }
 
-// known returns the properties of deals, read at most once per connector.
-func (c *reader) known(ctx context.Context) (map[string]property, error) {
-	c.mu.Lock()
-	m := c.properties
-	c.mu.Unlock()
-	if m != nil {
-		return m, nil
-	}
-	all, err := c.listProperties(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return c.keep(all), nil
-}
-
 // absent names the facts that the portal has no property for.
 func absent(properties map[string]property, loss crm.LossReason) []crm.MissingFact {
 	var out []crm.MissingFact

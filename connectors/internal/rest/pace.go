@@ -53,6 +53,14 @@ func NewPace(portal string, clock Clock, ledger Ledger, limits ...Limit) *Pace {
 	return p
 }
 
+// Wait waits by the clock, unless the context ends first.
+func (c Clock) Wait(ctx context.Context, d time.Duration) error {
+	if c.Sleep == nil {
+		return sleep(ctx, d)
+	}
+	return c.Sleep(ctx, d)
+}
+
 func (p *Pace) now() time.Time { return p.clock.Now() }
 
 // sleep waits in real time.
