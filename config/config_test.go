@@ -38,13 +38,12 @@ func (d *days) UnmarshalText(b []byte) error {
 func (d days) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%gd", float64(d)), nil }
 
 type stale struct {
-	Limit   days     `yaml:"limit" desc:"how long"`
-	Floor   days     `yaml:"floor" desc:"at least"`
-	Visits  int      `yaml:"min_visits" desc:"how many"`
-	Factor  float64  `yaml:"factor" desc:"times"`
-	Strict  bool     `yaml:"strict" desc:"or not"`
-	Kinds   []string `yaml:"kinds" desc:"which"`
-	private int
+	Limit  days     `yaml:"limit" desc:"how long"`
+	Floor  days     `yaml:"floor" desc:"at least"`
+	Visits int      `yaml:"min_visits" desc:"how many"`
+	Factor float64  `yaml:"factor" desc:"times"`
+	Strict bool     `yaml:"strict" desc:"or not"`
+	Kinds  []string `yaml:"kinds" desc:"which"`
 }
 
 func (s *stale) Validate() error {
@@ -289,7 +288,7 @@ portals:
 	for i := range want {
 		want[i].Policy = "stale-in-stage"
 	}
-	if diff := cmp.Diff(want, p.Checks["stale-in-stage"], cmpopts.IgnoreUnexported(stale{})); diff != "" {
+	if diff := cmp.Diff(want, p.Checks["stale-in-stage"]); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	if n := len(c.Portals[0].Checks["stale-in-stage"]); n != 3 {

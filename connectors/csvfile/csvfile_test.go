@@ -366,7 +366,7 @@ func TestOptionErrors(t *testing.T) {
 	}{
 		{"", "", Options{}, "no line of titles"},
 		{"id,phase\n", "", Options{}, "no title is known to be the deals' stage"},
-		{"id,stage\n", "", Options{Map: "ammount=x"}, `no column "ammount"`},
+		{"id,stage\n", "", Options{Map: "amonut=x"}, `no column "amonut"`},
 		{"id,stage\n", "", Options{Map: "amount=x"}, `no title "x"`},
 		{"id,stage\n", "", Options{Map: "amount"}, "not of the form"},
 		{"id,stage\n", "", Options{Map: "amount=,amount=id"}, "given twice"},

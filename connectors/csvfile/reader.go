@@ -233,7 +233,7 @@ func (r *reader) facts(rec record, d *crm.Deal) (why string) {
 		if why != "" {
 			return why
 		}
-		if ok && !(f.always && at.IsZero()) {
+		if ok && (!f.always || !at.IsZero()) {
 			*f.at, d.Known = at, d.Known|f.fact
 		}
 	}
@@ -393,7 +393,7 @@ func (r *reader) describe() {
 		{crm.FactOwner, []column{colOwner}, "", false},
 		{crm.FactAmount, []column{colAmount}, "", false},
 		{crm.FactCloseDate, []column{colExpectedClose}, "", false},
-		{crm.FactStageEntry, []column{colEnteredStage}, "add the column entered_stage, name one by --map entered_stage=TITLE, or give --history FILE", r.history != nil || len(r.entered) > 0},
+		{crm.FactStageEntry, []column{colEnteredStage}, "", r.history != nil || len(r.entered) > 0},
 		{crm.FactHistory, nil, "give --history FILE with the columns deal, stage and entered", r.history != nil || len(r.entered) > 0},
 		{crm.FactTouch, []column{colLastActivity}, "", false},
 		{crm.FactBuyer, []column{colMeeting}, "audit the portal itself: a file does not tell when the buyer last answered or met", false},

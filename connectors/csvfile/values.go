@@ -109,7 +109,7 @@ func (d *dates) moment(s, year, month, day, clock string) (crm.Instant, error) {
 	}
 	for _, layout := range clockLayouts {
 		t, err := time.ParseInLocation("2006-01-02 "+layout, fmt.Sprintf("%04d-%02d-%02d %s", y, m, n, clock), d.zone)
-		if err == nil && !(strings.Contains(layout, "MST") && unknownZone(t, d.zone)) {
+		if err == nil && (!strings.Contains(layout, "MST") || !unknownZone(t, d.zone)) {
 			return instant(t), nil
 		}
 	}

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,7 +152,7 @@ func (f Flow) callback(ctx context.Context, path string, attempt *Attempt, answe
 		h.Set("Cache-Control", "no-store")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Content-Security-Policy", "default-src 'none'")
-		if r.Method != http.MethodGet || r.URL.Path != path && !(path == "" && r.URL.Path == "/") {
+		if r.Method != http.MethodGet || r.URL.Path != cmp.Or(path, "/") {
 			http.NotFound(w, r)
 			return
 		}
@@ -207,7 +208,7 @@ func OpenBrowser(page string) error {
 	case "windows":
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", page}
 	}
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(context.Background(), name, args...) // the browser outlives us
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("open a browser: %w", err)
 	}
