@@ -38,7 +38,7 @@ func (a authorised) RoundTrip(r *http.Request) (*http.Response, error) {
 func newPortal(t *testing.T, change func(*connectors.Options), settings ...face.Option) *portal {
 	t.Helper()
 	p := &portal{world: sandbox.Generate(sandbox.GenOptions{Deals: 30, Seed: 3, Healthy: true})}
-	p.world.LossProperty = nil
+	p.world.LossProperty, p.world.Zone = nil, "America/New_York"
 	server, err := sandbox.New(sandbox.Options{Clock: p.world.Now}, face.New(p.world, settings...))
 	if err != nil {
 		t.Fatal(err)

@@ -32,11 +32,8 @@ const (
 func Type() connectors.Type {
 	return connectors.Type{Name: "hubspot", Open: Open, Auth: connectors.Auth{
 		Authorize: "/oauth/authorize", Token: "/oauth/" + Version + "/token",
-		Scopes: []string{"oauth", "crm.objects.deals.read"},
-		Optional: []string{
-			"crm.objects.owners.read", "crm.objects.deals.write", "crm.schemas.deals.read", "crm.schemas.deals.write",
-			"crm.objects.contacts.read", "crm.objects.contacts.write",
-		},
+		Scopes:       []string{scopeAccount, scopeDeals},
+		Optional:     []string{scopeOwners, scopeWriteDeals, scopeSchemas, scopeWriteProperty, scopeTasks, scopeWriteTasks},
 		AccountField: "hub_id", ScopesField: "scopes",
 	}}
 }
