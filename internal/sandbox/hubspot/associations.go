@@ -248,7 +248,6 @@ type pairInput struct {
 	From  struct{ ID text }
 	To    json.RawMessage
 	Types []newLinkType
-	Type  string // v3: the name of the type
 }
 
 // tos are the other ends of a pair.
@@ -322,15 +321,53 @@ func (p *portal) serveLinkBatchCreate(c *call) (any, error) {
 			}
 		}
 	}
-	list := []madeLink{}
+	list := []any{}
 	for i, pair := range pairs {
 		primary := slices.ContainsFunc(inputs[i].Types, func(t newLinkType) bool { return p.typeByID(pair[0].kind.name, t.TypeID).primary })
 		p.associate(pair[0], resolvedLink{to: pair[1], primary: primary}, c.now)
-		list = append(list, made(pair[0], pair[1]))
+		list = append(list, p.created(c, pair[0], pair[1]))
 	}
 	p.wrote(len(list))
 	c.status = http.StatusCreated
 	return c.batched(list, errs), nil
+}
+
+// created shows a new association as the request's version does.
+func (p *portal) created(c *call, a, b *record) any {
+	switch {
+	case c.path("version") == "v3":
+		return map[string]any{"from": recordID{a.id}, "to": recordID{b.id}, "type": p.plainType(a, b).name}
+	case strings.HasSuffix(c.r.URL.Path, "/associate/default"):
+		return p.defaultLink(a, b)
+	}
+	return made(a, b)
+}
+
+// plainType is the association type of two kinds without a label.
+func (p *portal) plainType(a, b *record) linkType {
+	for _, t := range p.types {
+		if t.from == a.kind.name && t.to == b.kind.name && !t.primary {
+			return t
+		}
+	}
+	return linkType{}
+}
+
+// defaultLink shows an association that was made without naming a type.
+func (p *portal) defaultLink(a, b *record) map[string]any {
+	return map[string]any{"from": recordID{a.id}, "to": recordID{b.id},
+		"associationSpec": newLinkType{Category: "HUBSPOT_DEFINED", TypeID: p.plainType(a, b).id}}
+}
+
+// serveLinkDefault associates the two records of its path without naming a type.
+func (p *portal) serveLinkDefault(c *call) (any, error) {
+	a, b, err := p.pathEnds(c)
+	if err != nil {
+		return nil, err
+	}
+	p.associate(a, resolvedLink{to: b}, c.now)
+	p.wrote(1)
+	return c.batched([]any{p.defaultLink(a, b), p.defaultLink(b, a)}, nil), nil
 }
 
 // serveLinkBatchArchive ends associations.
@@ -390,7 +427,7 @@ func (p *portal) serveLinkPut(c *call) (any, error) {
 	}
 	p.associate(a, l, c.now)
 	p.wrote(1)
-	if strings.HasSuffix(c.path("version"), "v3") {
+	if c.path("version") == "v3" {
 		return p.view(a, selection{associations: []*kind{b.kind}}, c), nil
 	}
 	c.status = http.StatusCreated

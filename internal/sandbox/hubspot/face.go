@@ -20,6 +20,9 @@ import (
 // Name is the face's name and the first part of its paths.
 const Name = "hubspot"
 
+// longestURI is how long a request's query may be; what needs more goes by POST.
+const longestURI = 16 << 10
+
 // Face is the sandbox's HubSpot account.
 type Face struct {
 	gate     *sandbox.Gate
@@ -110,6 +113,10 @@ func (f *Face) Operation(r *http.Request) string {
 // ServeHTTP serves one request of the API.
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withPath(r, canonicalPath(r.URL.Path))
+	if len(r.URL.RawQuery) > longestURI {
+		writeFailure(w, r, &failure{status: http.StatusRequestURITooLong, message: "URI too long"})
+		return
+	}
 	if _, pattern := f.mux.Handler(r); f.routes[pattern] == nil {
 		writeFailure(w, r, noRoute())
 		return

@@ -40,6 +40,11 @@ func TestListLimits(t *testing.T) {
 	s.do("GET", "/crm/objects/2026-09/butterflies", nil).is(400, "message", "Unable to infer object type from: butterflies", "category", nil)
 }
 
+func TestLongQueriesAreRefused(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	s.do("GET", "/crm/objects/2026-09/deals?properties="+strings.Repeat("x", 17_000), nil).is(http.StatusRequestURITooLong)
+}
+
 func TestHistoryIsNewestFirst(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.do("GET", "/crm/objects/2026-09/deals?limit=50&propertiesWithHistory=dealstage&after=999", nil).is(200,

@@ -123,7 +123,7 @@ func associationRoutes() []route {
 	const one, pair, batch = "/crm/objects/{version}/{type}/{id}/associations", "/{to}/{other}", "/crm/associations/{version}/{from}/{to}"
 	return []route{
 		{pattern: "GET " + one + "/{to}", op: "{type}.associations", needs: needObjectRead, serve: (*portal).serveLinks},
-		{pattern: "PUT " + one + "/default" + pair, op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkPut},
+		{pattern: "PUT " + one + "/default" + pair, op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkDefault},
 		{pattern: "PUT " + one + pair, op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkPut},
 		{pattern: "PUT " + one + pair + "/{linktype}", op: "associations.create", needs: needObjectWrite, serve: (*portal).serveLinkPut},
 		{pattern: "DELETE " + one + pair + "/{linktype}", op: "associations.archive", needs: needObjectWrite, serve: (*portal).serveLinkDelete},

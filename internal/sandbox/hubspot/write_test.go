@@ -224,7 +224,11 @@ func TestAssociations(t *testing.T) {
 	s.do("POST", "/crm/v4/associations/deals/companies/batch/create", m{"inputs": l{
 		m{"from": m{"id": "1010"}, "to": m{"id": "502"}, "types": l{m{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 5}}}}}).is(201, "results/0/toObjectId", 502)
 	s.do("GET", dealsPath+"/1010?properties=hs_primary_associated_company", nil).is(200, "properties/hs_primary_associated_company", "502")
-	s.do("PUT", "/crm/v4/objects/deals/1010/associations/default/contacts/301", nil).is(201)
+	s.do("PUT", "/crm/v4/objects/deals/1010/associations/default/contacts/301", nil).is(200, "results/0/associationSpec/associationTypeId", 3, "results/1/from/id", "301")
+	s.do("POST", "/crm/v3/associations/deals/contacts/batch/create", m{"inputs": l{m{"from": m{"id": "999"}, "to": m{"id": "301"}, "type": "deal_to_contact"}}}).is(201,
+		"results/0/type", "deal_to_contact", "results/0/from/id", "999")
+	s.do("POST", "/crm/v4/associations/deals/contacts/batch/associate/default", m{"inputs": l{m{"from": m{"id": "999"}, "to": m{"id": "302"}}}}).is(201, "results/0/associationSpec/associationTypeId", 3)
+	s.do("POST", "/crm/v3/associations/deals/contacts/batch/read", m{"inputs": l{m{"id": "999"}}}).is(200, "results/0/to/1/id", "302", "results/0/to/1/type", "deal_to_contact")
 	s.do("PUT", "/crm/v4/objects/deals/1010/associations/companies/501", l{m{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 5}}).is(201)
 	s.do("GET", dealsPath+"/1010?properties=hs_primary_associated_company,num_associated_contacts", nil).is(200,
 		"properties/hs_primary_associated_company", "501", "properties/num_associated_contacts", "1")
