@@ -204,7 +204,7 @@ type fakeStore struct {
 }
 
 func (s *fakeStore) LoadSnapshot(context.Context, string) (*crm.Snapshot, error) { return s.snap, nil }
-func (s *fakeStore) LastEnded(context.Context, string) (*crm.Sync, error)         { return s.last, nil }
+func (s *fakeStore) LastEnded(context.Context, string) (*crm.Sync, error)        { return s.last, nil }
 func (s *fakeStore) OpenSync(context.Context, string) (*crm.Sync, []*crm.Snapshot, error) {
 	return s.open, s.parts, nil
 }

@@ -187,7 +187,7 @@ func gapOf(object string, err error) crm.Gap {
 type nothing struct{}
 
 func (nothing) LoadSnapshot(context.Context, string) (*crm.Snapshot, error) { return nil, nil }
-func (nothing) LastEnded(context.Context, string) (*crm.Sync, error)         { return nil, nil }
+func (nothing) LastEnded(context.Context, string) (*crm.Sync, error)        { return nil, nil }
 func (nothing) OpenSync(context.Context, string) (*crm.Sync, []*crm.Snapshot, error) {
 	return nil, nil, nil
 }

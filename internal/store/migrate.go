@@ -53,7 +53,7 @@ func (db *DB) migrate(ctx context.Context) error {
 	opts := []goose.ProviderOption{goose.WithTableName("schema_versions"), goose.WithSlog(db.log), goose.WithDisableGlobalRegistry(true)}
 	tries := 3
 	if db.IsPostgres() {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 		if err != nil {
 			return err
 		}
