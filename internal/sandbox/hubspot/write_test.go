@@ -31,11 +31,12 @@ func TestPatchKeepsHistory(t *testing.T) {
 	s.do("PATCH", dealsPath+"/1010", m{"properties": m{"amount": "12.50"}}).is(200, "properties/amount", "12.50", "updatedAt", "2026-09-01T12:00:00.000Z")
 	s.ticks = day(1)
 	s.do("PATCH", dealsPath+"/1010", m{"properties": m{"amount": 13}}).is(200, "properties/amount", "13")
+	s.do("PATCH", dealsPath+"/1010", m{"properties": m{"amount": "13"}}).is(200) // the same again leaves no trace
 	s.do("PATCH", dealsPath+"/1010", m{"properties": m{"amount": ""}}).is(200, "properties/amount", nil)
 	s.do("GET", dealsPath+"/1010?propertiesWithHistory=amount", nil).is(200,
 		"propertiesWithHistory/amount/0/value", "", "propertiesWithHistory/amount/1/value", "13", "propertiesWithHistory/amount/1/sourceType", "INTEGRATION",
 		"propertiesWithHistory/amount/2/timestamp", "2026-09-01T12:00:00.000Z", "propertiesWithHistory/amount/3", nil)
-	if n := s.sandbox.Counters().Writes; n != 3 {
+	if n := s.sandbox.Counters().Writes; n != 4 {
 		t.Errorf("%d writes", n)
 	}
 	s.send("GET", "/control/records/hubspot/deals/1010", nil).is(200, "properties/pipeline", "777", "properties/amount", nil, "history/amount/0/value", "12.50")
@@ -48,6 +49,7 @@ func TestStageMoveHasConsequences(t *testing.T) {
 	s.do("GET", dealsPath+"/1001"+more, nil).is(200, "properties/hs_is_closed", "true", "properties/hs_is_closed_lost", "true",
 		"properties/hs_deal_stage_probability", "0.0", "properties/closedate", "2026-09-01T12:00:00.000Z",
 		"properties/hs_v2_date_entered_current_stage", "2026-09-01T12:00:00.000Z", "properties/hs_v2_date_exited_demo", "2026-09-01T12:00:00.000Z")
+	s.do("GET", dealsPath+"/1001?propertiesWithHistory=closedate", nil).is(200, "propertiesWithHistory/closedate/0/sourceType", "CALCULATED")
 	// Moving back does not take the close date away, and a stage brings its pipeline with it.
 	s.do("PATCH", dealsPath+"/1001", m{"properties": m{"dealstage": "901"}}).is(200, "properties/pipeline", "777", "properties/closedate", "2026-09-01T12:00:00.000Z")
 	s.do("PATCH", dealsPath+"/1001", m{"properties": m{"dealstage": "901", "pipeline": "default"}}).is(400, "errors/0/code", "INVALID_OPTION")
@@ -232,6 +234,7 @@ func TestAssociations(t *testing.T) {
 	s.do("PUT", "/crm/v4/objects/deals/1010/associations/companies/501", l{m{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 5}}).is(201)
 	s.do("GET", dealsPath+"/1010?properties=hs_primary_associated_company,num_associated_contacts", nil).is(200,
 		"properties/hs_primary_associated_company", "501", "properties/num_associated_contacts", "1")
+	s.do("GET", "/crm/v4/objects/companies/502/associations/deals", nil).is(200, "results/1/toObjectId", 1010, "results/1/associationTypes/0/typeId", 342)
 	s.do("DELETE", "/crm/v4/objects/deals/1010/associations/contacts/301", nil).is(204)
 	s.do("POST", "/crm/associations/2026-09/deals/companies/batch/archive", m{"inputs": l{m{"from": m{"id": "1010"}, "to": l{m{"id": "501"}, m{"id": "502"}}}}}).is(204)
 	s.do("GET", dealsPath+"/1010?associations=companies,contacts", nil).is(200, "associations", nil)
