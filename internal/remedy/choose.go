@@ -275,11 +275,11 @@ func (p *planner) pastLimit(ready []*Step) string {
 	share := max(1, int(l.ShareOfOpen*float64(open)))
 	switch {
 	case len(ready) > l.PerRun:
-		return fmt.Sprintf("%d steps are more than the %d allowed per run", len(ready), l.PerRun)
+		return fmt.Sprintf("steps in this run: %d, allowed: %d", len(ready), l.PerRun)
 	case today+len(ready) > l.PerDay:
-		return fmt.Sprintf("%d steps after %d within a day are more than the %d allowed", len(ready), today, l.PerDay)
+		return fmt.Sprintf("steps within a day: %d, allowed: %d", today+len(ready), l.PerDay)
 	case len(deals) > share:
-		return fmt.Sprintf("%d deals are more than the %d that the share of open deals allows", len(deals), share)
+		return fmt.Sprintf("deals in this run: %d, allowed by the share of open deals: %d", len(deals), share)
 	}
 	for _, currency := range sortedKeys(sums) {
 		switch {
