@@ -68,7 +68,7 @@ func newAudit(a *app) *cobra.Command {
 			if f.csv.file != "" {
 				return failed(a.auditFile(cmd.Context(), f))
 			}
-			return usage("name a file with --csv")
+			return failed(a.auditPortals(cmd.Context(), f, args))
 		},
 	}
 	f.csv.bind(c, "csv", "audit a CSV `file` instead of a portal")
@@ -136,6 +136,35 @@ func (a *app) auditFile(ctx context.Context, f *auditFlags) error {
 		return err
 	}
 	return a.showAudits(f, result)
+}
+
+// auditPortals audits what was pulled of portals.
+func (a *app) auditPortals(ctx context.Context, f *auditFlags, names []string) error {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	portals, err := s.portals(ctx, names)
+	if err != nil {
+		return err
+	}
+	cycle := s.cycle(false)
+	var results []*audit.Result
+	for _, p := range portals {
+		var at crm.Instant
+		if f.asOf != "" {
+			if at, err = csvfile.ParseAsOf(f.asOf, p.Zone); err != nil {
+				return usage("--as-of: %w", err)
+			}
+		}
+		r, err := cycle.Audit(ctx, p, at)
+		if err != nil {
+			return err
+		}
+		results = append(results, r)
+	}
+	return a.showAudits(f, results...)
 }
 
 // showAudits writes results and says by the exit code what they amount to.

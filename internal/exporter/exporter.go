@@ -15,26 +15,15 @@ import (
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/remedy"
+	"github.com/plumbline/plumbline/internal/store"
 )
 
 // Source is where the state is read: the last result and sync of each portal, and how many steps are in each state.
 type Source interface {
 	LastResults(ctx context.Context) ([]*audit.Result, error)
-	LastSyncs(ctx context.Context) ([]SyncState, error)
-	StepCounts(ctx context.Context) ([]StepCount, error)
-}
-
-// SyncState is a portal's newest sync, and when one last was complete.
-type SyncState struct {
-	Sync         crm.Sync
-	LastComplete crm.Instant
-}
-
-// StepCount is how many steps of a portal are in a state.
-type StepCount struct {
-	Portal string
-	State  remedy.State
-	N      int
+	LastSyncs(ctx context.Context) ([]store.SyncState, error)
+	// StepStates counts a portal's steps by state.
+	StepStates(ctx context.Context, portal string) (map[remedy.State]int, error)
 }
 
 // Collector reads a Source at scrape time. Register it once.
@@ -117,6 +106,13 @@ func (c *Collector) collect(ctx context.Context, g gauges) error {
 	}
 	for _, r := range results {
 		c.result(g, r)
+		states, err := c.source.StepStates(ctx, r.Portal)
+		if err != nil {
+			return err
+		}
+		for state, n := range states {
+			g.set(c.steps, float64(n), r.Portal, string(state))
+		}
 	}
 	syncs, err := c.source.LastSyncs(ctx)
 	if err != nil {
@@ -124,13 +120,6 @@ func (c *Collector) collect(ctx context.Context, g gauges) error {
 	}
 	for _, s := range syncs {
 		c.sync(g, s)
-	}
-	counts, err := c.source.StepCounts(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range counts {
-		g.set(c.steps, float64(n.N), n.Portal, string(n.State))
 	}
 	return nil
 }
@@ -219,7 +208,7 @@ func (c *Collector) forecasts(g gauges, parts []audit.ForecastPart, portal, pipe
 	}
 }
 
-func (c *Collector) sync(g gauges, s SyncState) {
+func (c *Collector) sync(g gauges, s store.SyncState) {
 	portal := s.Sync.Portal
 	complete := 0.0
 	if !s.Sync.Ended.IsZero() && s.Sync.Completeness.Complete() {

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plumbline/plumbline/config"
+	"github.com/plumbline/plumbline/connectors"
+	"github.com/plumbline/plumbline/connectors/all"
+	"github.com/plumbline/plumbline/internal/oauth"
+	"github.com/plumbline/plumbline/internal/report"
+	"github.com/plumbline/plumbline/internal/text"
+)
+
+func newPortal(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "portal", Short: "Connect CRM accounts and see what they may do", Example: "  plumbline portal connect acme --crm hubspot\n  plumbline portal list"}
+	c.AddCommand(newPortalConnect(a), newPortalAdd(a), newPortalList(a), newPortalCheck(a))
+	return c
+}
+
+// crmFlag binds --crm and finds the kind of CRM that it names.
+func crmFlag(c *cobra.Command) func(name string, cfg *config.Config) (connectors.Type, error) {
+	var names []string
+	for _, t := range all.Types() {
+		names = append(names, t.Name)
+	}
+	crm := c.Flags().String("crm", "", "which CRM it is: "+strings.Join(names, ", "))
+	return func(name string, cfg *config.Config) (connectors.Type, error) {
+		if !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(name) {
+			return connectors.Type{}, usage("portal name %q: use lower-case letters, digits, - and _", name)
+		}
+		p, configured := cfg.Portal(name)
+		if *crm == "" && configured {
+			*crm = p.CRM
+		}
+		if configured && p.CRM != *crm {
+			return connectors.Type{}, usage("portal %s is configured as %s, not %s", name, p.CRM, *crm)
+		}
+		t, ok := all.Find(*crm)
+		if !ok {
+			return connectors.Type{}, usage("--crm %q: choose one of %s", *crm, strings.Join(names, ", "))
+		}
+		return t, nil
+	}
+}
+
+func newPortalConnect(a *app) *cobra.Command {
+	var noBrowser bool
+	c := &cobra.Command{
+		Use: "connect NAME", Short: "Connect an account by OAuth", Args: cobra.ExactArgs(1),
+		Example: "  plumbline portal connect acme --crm hubspot\n  plumbline portal connect acme --crm hubspot --no-browser",
+		Long: "Sends you to the CRM's consent page and takes its redirect on the port of connectors.CRM.redirect_url.\n" +
+			"--no-browser prints the page's URL alone on stdout and waits five minutes for the redirect, or for the\nredirected URL pasted on stdin.",
+	}
+	kind := crmFlag(c)
+	c.Flags().BoolVar(&noBrowser, "no-browser", false, "print the URL instead of opening a browser")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		s, err := a.open(cmd.Context())
+		if err != nil {
+			return failed(err)
+		}
+		defer s.Close()
+		t, err := kind(args[0], s.cfg)
+		if err != nil {
+			return err
+		}
+		open := oauth.OpenBrowser
+		if noBrowser {
+			open = nil
+		}
+		return failed(a.connectPortal(cmd.Context(), s, args[0], t, open))
+	}
+	return c
+}
+
+// connectPortal runs the OAuth flow and keeps what it gives. open shows the consent page; nil prints its URL.
+func (a *app) connectPortal(ctx context.Context, s *shop, name string, t connectors.Type, open func(string) error) error {
+	client := s.oauthApp(t)
+	if client.ClientID == "" || s.cfg.Connectors[t.Name].ClientSecret.IsZero() {
+		return usage("connectors.%s.client_id and client_secret are not configured: register an app with the CRM, or use plumbline portal add with a static token", t.Name)
+	}
+	flow := oauth.Flow{App: client, Open: open, Out: a.stdout, In: a.stdin, Hints: a.stderr, Client: &http.Client{Timeout: oauthTimeout}, Now: a.now}
+	grant, err := flow.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.vault.Connect(ctx, name, t.Name, grant); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "%s is connected: %s account %s, %s\n", name, t.Name, grant.Account, text.Plural(len(grant.Scopes), "scope"))
+	return nil
+}
+
+func newPortalAdd(a *app) *cobra.Command {
+	var tokenFile string
+	c := &cobra.Command{
+		Use: "add NAME", Short: "Connect an account by a static token, which is sealed in the store", Args: cobra.ExactArgs(1),
+		Example: "  plumbline portal add acme --crm hubspot --token-file token.txt",
+	}
+	kind := crmFlag(c)
+	c.Flags().StringVar(&tokenFile, "token-file", "", "`file` that holds the token")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if tokenFile == "" {
+			return usage("--token-file is required")
+		}
+		s, err := a.open(cmd.Context())
+		if err != nil {
+			return failed(err)
+		}
+		defer s.Close()
+		t, err := kind(args[0], s.cfg)
+		if err != nil {
+			return err
+		}
+		token, err := oauth.ReadToken(tokenFile)
+		if err != nil {
+			return usage("%w", err)
+		}
+		if err := s.vault.Add(cmd.Context(), args[0], t.Name, token); err != nil {
+			return failed(err)
+		}
+		fmt.Fprintf(a.stderr, "%s is connected by a static token; see what it may do with plumbline portal check %s\n", args[0], args[0])
+		return nil
+	}
+	return c
+}
+
+func newPortalList(a *app) *cobra.Command {
+	format := ""
+	c := &cobra.Command{Use: "list", Short: "List the portals and how they stand", Example: "  plumbline portal list", Args: cobra.NoArgs}
+	c.Flags().StringVar(&format, "format", "table", "table or json")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		f, err := report.ParseFormat(format, report.Table, report.JSON)
+		if err != nil {
+			return usage("%w", err)
+		}
+		s, err := a.open(cmd.Context())
+		if err != nil {
+			return failed(err)
+		}
+		defer s.Close()
+		views, err := s.standing(cmd.Context())
+		if err != nil {
+			return failed(err)
+		}
+		if f == report.JSON {
+			return failed(report.WriteJSON(a.stdout, views))
+		}
+		var rows [][]string
+		for _, v := range views {
+			rows = append(rows, []string{v.Name, v.CRM, v.Group, v.Auth, v.Account, v.Synced, v.State})
+		}
+		return failed(report.Grid(a.stdout, a.style(), []string{"PORTAL", "CRM", "GROUP", "CONNECTED BY", "ACCOUNT", "LAST SYNC", "STATE"}, rows))
+	}
+	return c
+}
+
+// portalView is a line of portal list.
+type portalView struct {
+	Name    string `json:"name"`
+	CRM     string `json:"crm"`
+	Group   string `json:"group"`
+	Auth    string `json:"connected_by"` // oauth, token, token file, "" not connected
+	Account string `json:"account"`
+	Synced  string `json:"last_sync"`
+	State   string `json:"state"`
+}
+
+// standing tells of every portal how it is connected and when it was last pulled.
+func (s *shop) standing(ctx context.Context) ([]portalView, error) {
+	names, err := s.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := []portalView{}
+	for _, n := range names {
+		v, err := s.stands(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+func (s *shop) stands(ctx context.Context, name string) (portalView, error) {
+	p, err := s.settings(ctx, name)
+	if err != nil {
+		return portalView{}, err
+	}
+	v := portalView{Name: p.Name, CRM: p.CRM, Group: p.Group, State: "not connected"}
+	kept, err := s.db.Portals(ctx)
+	if err != nil {
+		return v, err
+	}
+	for _, k := range kept {
+		if k.Name == name {
+			v.Auth, v.Account, v.State = k.Auth, k.Account, "connected"
+			if !k.Revoked.IsZero() {
+				v.State = "revoked by the CRM: connect again"
+			}
+		}
+	}
+	if p.TokenFile != "" {
+		v.Auth, v.State = "token file", "connected"
+	}
+	sync, err := s.db.LastSync(ctx, name)
+	if err != nil || sync == nil {
+		return v, err
+	}
+	v.Synced = sync.Started.Time().Format("2006-01-02 15:04")
+	switch {
+	case sync.Ended.IsZero():
+		v.State += ", the last sync was interrupted"
+	case !sync.Completeness.Complete():
+		v.State += ", the last sync is incomplete"
+	}
+	return v, nil
+}
+
+func newPortalCheck(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "check [NAME…]", Short: "Name each missing scope and what it costs", Example: "  plumbline portal check acme",
+		Long: "Asks the CRM what the connection may do. Exits 4 when a scope is missing.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.open(cmd.Context())
+			if err != nil {
+				return failed(err)
+			}
+			defer s.Close()
+			return failed(a.checkPortals(cmd.Context(), s, args))
+		},
+	}
+}
+
+func (a *app) checkPortals(ctx context.Context, s *shop, names []string) error {
+	portals, err := s.portals(ctx, names)
+	if err != nil {
+		return err
+	}
+	var v verdict
+	var rows [][]string
+	for _, p := range portals {
+		conn, _, err := p.Connect(ctx)
+		if err != nil {
+			return err
+		}
+		prober, ok := conn.(connectors.Prober)
+		if !ok {
+			return fmt.Errorf("portal %s: this kind of CRM does not tell what a connection may do", p.Name)
+		}
+		access, err := prober.Probe(ctx)
+		if err != nil {
+			return fmt.Errorf("check %s: %w", p.Name, err)
+		}
+		for _, x := range access {
+			state, cost := "granted", ""
+			if !x.Granted {
+				state, cost = "MISSING", x.Cost
+				v.add(exitIncomplete)
+				fmt.Fprintf(a.stderr, "plumbline: %s lacks the scope %s: %s\n", p.Name, x.Scope, x.Cost)
+			}
+			rows = append(rows, []string{p.Name, x.Scope, state, cost})
+		}
+	}
+	if err := report.Grid(a.stdout, a.style(), []string{"PORTAL", "SCOPE", "STATE", "WITHOUT IT"}, rows); err != nil {
+		return err
+	}
+	return v.err()
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plumbline/plumbline/internal/sandbox"
+	"github.com/plumbline/plumbline/internal/sandbox/hubspot"
+)
+
+// sandboxFlags are the flags of sandbox.
+type sandboxFlags struct {
+	listen  string
+	deals   int
+	seed    uint64
+	csv     csvFlags
+	tier    string
+	faults  string
+	clock   string
+	consent string
+	tiers   map[string]string
+	at      time.Time
+}
+
+func newSandbox(a *app) *cobra.Command {
+	f := &sandboxFlags{}
+	c := &cobra.Command{
+		Use: "sandbox", Short: "Serve the simulated CRMs alone",
+		Long: "Serves a simulated HubSpot portal under /hubspot and its control under /control. Client id and secret are \"sandbox\",\n" +
+			"a static token is \"pat-sandbox\". Prints one line of JSON when it is ready.",
+		Example: "  plumbline sandbox --deals 500 --seed 3\n  plumbline sandbox --load-csv deals.csv --stages \"New,Won=won,Lost=lost\"\n  plumbline sandbox --faults \"status=500:every=7;status=429:p=0.05\"",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return failed(a.serveSandbox(cmd.Context(), f))
+		},
+	}
+	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:9500", "address and port; port 0 takes a free one")
+	c.Flags().IntVar(&f.deals, "deals", 2000, "how many deals the portal has")
+	c.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that the portal is made of")
+	f.csv.bind(c, "load-csv", "fill the portal from this `file` instead")
+	c.Flags().StringVar(&f.tier, "tier", "", "subscriptions: hubspot=free|starter|pro|enterprise")
+	c.Flags().StringVar(&f.faults, "faults", "", "`rules` separated by ;: status=N|latency=D|truncate|drop|ignore=FIELD, each with :every=K or :p=0.05, and :path=PREFIX")
+	c.Flags().StringVar(&f.clock, "clock", "", "start at this `time` (RFC 3339) instead of now")
+	c.Flags().StringVar(&f.consent, "consent", "", "ask: the consent page waits for a click")
+	return c
+}
+
+func (f *sandboxFlags) check() error {
+	f.tiers = map[string]string{}
+	for part := range strings.SplitSeq(f.tier, ",") {
+		if part == "" {
+			continue
+		}
+		crm, tier, ok := strings.Cut(part, "=")
+		if !ok || crm != hubspot.Name || !slices.Contains([]string{"free", "starter", "pro", "enterprise"}, tier) {
+			return usage("--tier %q: write hubspot=free, starter, pro or enterprise", part)
+		}
+		f.tiers[crm] = tier
+	}
+	if f.clock != "" {
+		at, err := time.Parse(time.RFC3339, f.clock)
+		if err != nil {
+			return usage("--clock %q is not a time in RFC 3339, such as 2026-11-22T09:00:00Z", f.clock)
+		}
+		f.at = at
+	}
+	if f.consent != "" && f.consent != "ask" {
+		return usage("--consent %q: the only value is ask", f.consent)
+	}
+	if f.deals < 0 || f.deals > 1_000_000 {
+		return usage("--deals %d: give 0 to 1,000,000", f.deals)
+	}
+	return nil
+}
+
+// world is what the sandbox is filled with.
+func (a *app) world(f *sandboxFlags) (*sandbox.World, error) {
+	now := f.at
+	if now.IsZero() {
+		now = a.now()
+	}
+	if f.csv.file == "" {
+		return sandbox.Generate(sandbox.GenOptions{Deals: f.deals, Seed: f.seed, Now: now}), nil
+	}
+	file, err := f.csv.open()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range file.Unreadable {
+		fmt.Fprintln(a.stderr, r)
+	}
+	schema, err := file.Schema(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return sandbox.FromDeals(schema, file.Rows(), now), nil
+}
+
+// newServer makes a sandbox of a world.
+func (a *app) newServer(f *sandboxFlags) (*sandbox.Server, error) {
+	w, err := a.world(f)
+	if err != nil {
+		return nil, err
+	}
+	server, err := sandbox.New(sandbox.Options{Faults: f.faults, Clock: f.at, Consent: f.consent == "ask", Tiers: f.tiers, Log: a.log()}, hubspot.New(w))
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return server, nil
+}
+
+func (a *app) serveSandbox(ctx context.Context, f *sandboxFlags) error {
+	server, err := a.newServer(f)
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx, f.listen)
+	if err != nil {
+		return err
+	}
+	base := "http://" + l.Addr().String()
+	if err := json.NewEncoder(a.stdout).Encode(map[string]string{"hubspot": base + "/hubspot", "control": base + "/control"}); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return serveHTTP(ctx, l, server)
+}
+
+// listen opens a TCP port; its error says what to do.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; choose another address with --listen, port 0 takes a free one", addr, err)
+	}
+	return l, nil
+}
+
+// serveHTTP serves until ctx ends, then lets requests under way finish for a while.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		stopped <- srv.Shutdown(end)
+	})
+	err := srv.Serve(l)
+	if stop() || !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}

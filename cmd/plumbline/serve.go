@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plumbline/plumbline/internal/daemon"
+	"github.com/plumbline/plumbline/internal/web"
+)
+
+func newServe(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Run every portal's cycle on its schedule; serve pages and metrics",
+		Long: "Pulls, audits and plans each portal at its times, applies what was approved, and serves the status page,\n" +
+			"/metrics, /healthz and /readyz. SIGTERM lets the step on the wire settle; a second one ends at once.",
+		Example: "  plumbline serve --config plumbline.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.open(cmd.Context())
+			if err != nil {
+				return failed(err)
+			}
+			defer s.Close()
+			unlock, err := s.lock()
+			if err != nil {
+				return failed(err)
+			}
+			defer unlock()
+			portals, err := s.portals(cmd.Context(), nil)
+			if err != nil {
+				return failed(err)
+			}
+			return failed(a.serve(cmd.Context(), s, portals, s.cfg.Server.Listen, false))
+		},
+	}
+}
+
+// lock keeps a second serve off a SQLite file; on Postgres any number may run.
+func (s *shop) lock() (unlock func(), err error) {
+	url, err := s.cfg.StoreURL()
+	if err != nil {
+		return nil, err
+	}
+	file, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return func() {}, nil
+	}
+	l := flock.New(filepath.Clean(file) + ".lock")
+	got, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+	}
+	if !got {
+		return nil, fmt.Errorf("another plumbline serve works on %s (it holds %s)", file, l.Path())
+	}
+	return func() { _ = l.Unlock() }, nil // the process ends here, and its lock with it
+}
+
+// serve runs the daemon and the pages until ctx ends. soon makes every portal's first cycle due at once.
+func (a *app) serve(ctx context.Context, s *shop, portals []daemon.Portal, addr string, soon bool) error {
+	d, err := daemon.New(ctx, daemon.Options{Cycle: s.cycle(false), Portals: portals, Now: a.now, Log: s.log, Soon: soon})
+	if err != nil {
+		return err
+	}
+	metrics := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry})
+	opts := web.Options{Source: s.db, Words: s.words, Version: version(), Log: s.log, Ready: d.Ready, Next: s.nextRun, Metrics: metrics}
+	own := s.cfg.Metrics.Listen
+	if own != "" {
+		opts.Metrics = nil
+	}
+	l, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	if own != "" {
+		ml, err := listen(ctx, own)
+		if err != nil {
+			_ = l.Close() // nothing was served on it
+			return err
+		}
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", metrics)
+		web.Probes(mux, opts)
+		g.Go(func() error { return serveHTTP(ctx, ml, mux) })
+		fmt.Fprintf(a.stderr, "metrics on http://%s/metrics\n", ml.Addr())
+	}
+	g.Go(func() error { return serveHTTP(ctx, l, web.Handler(opts)) })
+	g.Go(func() error { return d.Run(ctx) })
+	fmt.Fprintf(a.stderr, "serving http://%s/\n", l.Addr())
+	return g.Wait()
+}
+
+// nextRun tells when a portal's next cycle is due.
+func (s *shop) nextRun(ctx context.Context, portal string) (time.Time, error) {
+	list, err := s.db.Schedules(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, x := range list {
+		if x.Portal == portal {
+			return x.Next.Time(), nil
+		}
+	}
+	return time.Time{}, nil
+}

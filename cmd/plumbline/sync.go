@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/internal/daemon"
+	"github.com/plumbline/plumbline/internal/report"
+	"github.com/plumbline/plumbline/internal/text"
+)
+
+// oauthTimeout is how long a token endpoint may take.
+const oauthTimeout = 30 * time.Second
+
+func newSync(a *app) *cobra.Command {
+	var full, wait bool
+	format := ""
+	c := &cobra.Command{
+		Use: "sync [NAME…]", Short: "Pull what changed, or everything",
+		Long:    "Pulls the named portals (default: all). The first pull reads everything; later ones what changed since.\nExits 4 when some portal is incomplete, 1 when none could be read.",
+		Example: "  plumbline sync\n  plumbline sync acme --full",
+	}
+	c.Flags().BoolVar(&full, "full", false, "read every deal again")
+	c.Flags().BoolVar(&wait, "wait", false, "wait for a portal that another process works on")
+	c.Flags().StringVar(&format, "format", "table", "table or json")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		f, err := report.ParseFormat(format, report.Table, report.JSON)
+		if err != nil {
+			return usage("%w", err)
+		}
+		s, err := a.open(cmd.Context())
+		if err != nil {
+			return failed(err)
+		}
+		defer s.Close()
+		return failed(a.syncPortals(cmd.Context(), s, args, f, full, wait))
+	}
+	return c
+}
+
+// syncView is the published form of a sync.
+type syncView struct {
+	Portal     string               `json:"portal"`
+	Complete   bool                 `json:"complete"`
+	Read       map[string]crm.Count `json:"read"`
+	Requests   int64                `json:"requests"`
+	Tokens     int64                `json:"tokens"`
+	Seconds    float64              `json:"seconds"`
+	Incomplete []crm.Gap            `json:"incomplete"`
+}
+
+func (a *app) syncPortals(ctx context.Context, s *shop, names []string, f report.Format, full, wait bool) error {
+	portals, err := s.portals(ctx, names)
+	if err != nil {
+		return err
+	}
+	cycle := s.cycle(wait)
+	views := []syncView{}
+	var first error
+	var v verdict
+	for _, p := range portals {
+		began := time.Now()
+		done, err := cycle.Sync(ctx, p, daemon.Pull{Full: full, Progress: a.progress(p.Name)})
+		view := syncView{Portal: p.Name, Complete: err == nil && done.Completeness.Complete(), Read: done.Completeness.Read, Requests: done.Requests, Tokens: done.Tokens, Seconds: time.Since(began).Seconds(), Incomplete: done.Completeness.Gaps}
+		if view.Read == nil {
+			view.Read = map[string]crm.Count{}
+		}
+		if err != nil {
+			view.Incomplete = append(view.Incomplete, crm.Gap{Object: "portal", Why: err.Error()})
+			if first == nil {
+				first = err
+			}
+		}
+		if view.Incomplete == nil {
+			view.Incomplete = []crm.Gap{}
+		}
+		if !view.Complete {
+			v.add(exitIncomplete)
+			a.sayIncomplete(p.Name, view.Incomplete)
+		}
+		views = append(views, view)
+	}
+	if err := a.showSyncs(views, f); err != nil {
+		return err
+	}
+	if first != nil && allFailed(views) {
+		return &exitError{code: exitFailed}
+	}
+	return v.err()
+}
+
+// allFailed reports whether nothing at all could be read.
+func allFailed(views []syncView) bool {
+	for _, v := range views {
+		if len(v.Read) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *app) showSyncs(views []syncView, f report.Format) error {
+	if f == report.JSON {
+		if len(views) == 1 {
+			return report.WriteJSON(a.stdout, views[0])
+		}
+		return report.WriteJSON(a.stdout, views)
+	}
+	var rows [][]string
+	for _, v := range views {
+		state := "complete"
+		if !v.Complete {
+			state = "INCOMPLETE"
+		}
+		rows = append(rows, []string{v.Portal, state, text.Thousands(v.Read["deals"].Read), text.Thousands(v.Requests), fmt.Sprintf("%.1f s", v.Seconds)})
+	}
+	return report.Grid(a.stdout, a.style(), []string{"PORTAL", "STATE", "DEALS READ", "REQUESTS", "TIME"}, rows)
+}
+
+// progress shows how far a pull has come, on a terminal alone.
+func (a *app) progress(portal string) func(int64, *int64) {
+	if !isTerminal(a.stderr) {
+		return nil
+	}
+	var bar *progressbar.ProgressBar
+	return func(read int64, expected *int64) {
+		total := int64(-1)
+		if expected != nil {
+			total = *expected
+		}
+		if bar == nil {
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(io.Writer(a.stderr)), progressbar.OptionSetDescription(portal), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+		}
+		_ = bar.Set64(read) // a bar that cannot be drawn stops nothing
+	}
+}
