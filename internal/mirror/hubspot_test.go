@@ -199,7 +199,7 @@ func openDeals(s *crm.Snapshot) (ids []string) {
 // TestHubSpotFaults pulls through faults again and again: each pull is whole or says what is missing, and in the end all is there.
 func TestHubSpotFaults(t *testing.T) {
 	const deals = 230
-	for _, faults := range []string{"status=500:every=7", "status=429:p=0.5", "status=429:every=1", "drop:every=3", "truncate:every=5", "status=502:every=2"} {
+	for _, faults := range []string{"status=500:every=7", "status=429:p=0.5", "status=429:every=1", "drop:every=3", "truncate:every=5", "status=502:every=2", "status=503:p=0.85:path=/crm/objects"} {
 		t.Run(faults, func(t *testing.T) {
 			b := newBench(t, deals)
 			if err := b.server.SetFaults(faults); err != nil {

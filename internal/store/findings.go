@@ -3,12 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/fnv"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -39,13 +42,10 @@ func (db *DB) saveFindings(ctx context.Context, run string, r *audit.Result) (ca
 	for _, o := range open {
 		before[o.id] = o
 	}
-	var work []func(tx *sql.Tx) error
+	var work []change
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		digest, err := digest(f)
-		if err != nil {
-			return nil, err
-		}
+		digest := digest(f)
 		o, held := before[f.ID]
 		delete(before, f.ID)
 		given := !f.Since.IsZero()
@@ -57,9 +57,9 @@ func (db *DB) saveFindings(ctx context.Context, run string, r *audit.Result) (ca
 		}
 		switch {
 		case !held:
-			work = append(work, func(tx *sql.Tx) error { return insertFinding(ctx, tx, run, r, f, digest) })
+			work = append(work, change{openFinding, f, []any{f.ID, run, r.Portal, f.Policy, subjectKey(f.Subject), int64(f.Severity), f.Since, r.AsOf, waivedUntil(f), digest}})
 		case o.digest != digest:
-			work = append(work, func(tx *sql.Tx) error { return updateFinding(ctx, tx, o.run, f, digest) })
+			work = append(work, change{changeFinding, f, []any{int64(f.Severity), f.Since, waivedUntil(f), digest, f.ID, o.run}})
 		}
 	}
 	unknown := map[string]bool{}
@@ -78,51 +78,64 @@ func (db *DB) saveFindings(ctx context.Context, run string, r *audit.Result) (ca
 			carried = append(carried, o.id)
 			continue
 		}
-		work = append(work, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `UPDATE findings SET resolved_at = $1, resolved_run = $2 WHERE id = $3 AND opened_run = $4`, r.AsOf, run, o.id, o.run)
-			return err
-		})
+		work = append(work, change{resolveFinding, nil, []any{r.AsOf, run, o.id, o.run}})
 	}
 	return carried, db.inBatches(ctx, work)
 }
 
-// inBatches does work in as many transactions as it takes.
-func (db *DB) inBatches(ctx context.Context, work []func(tx *sql.Tx) error) error {
+// The statements that change findings. Where one has a text, it is the last argument.
+const (
+	openFinding = `INSERT INTO findings (id, opened_run, portal, policy, subject, severity, since, opened_at, resolved_run, resolved_at, waived_until, digest, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 0, $9, $10, $11)`
+	changeFinding  = `UPDATE findings SET severity = $1, since = $2, waived_until = $3, digest = $4, doc = $7 WHERE id = $5 AND opened_run = $6`
+	resolveFinding = `UPDATE findings SET resolved_at = $1, resolved_run = $2 WHERE id = $3 AND opened_run = $4`
+)
+
+// change is one statement to run.
+type change struct {
+	statement string
+	finding   *audit.Finding // whose text is written; nil: none
+	args      []any
+}
+
+// inBatches makes changes in as many transactions as it takes.
+func (db *DB) inBatches(ctx context.Context, work []change) error {
 	for some := range slices.Chunk(work, rowsPerWrite) {
-		err := db.write(ctx, func(tx *sql.Tx) error {
-			for _, do := range some {
-				if err := do(tx); err != nil {
-					return err
-				}
+		for i, c := range some { // before the transaction, which must be short
+			if c.finding == nil {
+				continue
 			}
-			return nil
-		})
-		if err != nil {
+			doc, err := json.Marshal(c.finding)
+			if err != nil {
+				return err
+			}
+			some[i].args = append(c.args, string(doc))
+		}
+		if err := db.write(ctx, func(tx *sql.Tx) error { return execAll(ctx, tx, some) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func insertFinding(ctx context.Context, tx *sql.Tx, run string, r *audit.Result, f *audit.Finding, digest int64) error {
-	doc, err := json.Marshal(f)
-	if err != nil {
-		return err
+// execAll runs statements, of which few are different.
+func execAll(ctx context.Context, tx *sql.Tx, work []change) error {
+	prepared := map[string]*sql.Stmt{}
+	for _, c := range work {
+		stmt := prepared[c.statement]
+		if stmt == nil {
+			var err error
+			if stmt, err = tx.PrepareContext(ctx, c.statement); err != nil {
+				return err
+			}
+			defer stmt.Close() //nolint:errcheck // of a transaction that ends next
+			prepared[c.statement] = stmt
+		}
+		if _, err := stmt.ExecContext(ctx, c.args...); err != nil {
+			return err
+		}
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO findings (id, opened_run, portal, policy, subject, severity, since, opened_at, resolved_run, resolved_at, waived_until, digest, doc)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 0, $9, $10, $11)`,
-		f.ID, run, r.Portal, f.Policy, subjectKey(f.Subject), int64(f.Severity), f.Since, r.AsOf, waivedUntil(f), digest, string(doc))
-	return err
-}
-
-func updateFinding(ctx context.Context, tx *sql.Tx, openedRun string, f *audit.Finding, digest int64) error {
-	doc, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `UPDATE findings SET severity = $1, since = $2, waived_until = $3, digest = $4, doc = $5 WHERE id = $6 AND opened_run = $7`,
-		int64(f.Severity), f.Since, waivedUntil(f), digest, string(doc), f.ID, openedRun)
-	return err
+	return nil
 }
 
 // subjectKey names a record within a portal.
@@ -136,23 +149,63 @@ func waivedUntil(f *audit.Finding) crm.Instant {
 }
 
 // digest is a number that changes with anything that is stored of a finding and that the policy gave.
-func digest(f *audit.Finding) (int64, error) {
-	h := fnv.New64a()
-	for _, s := range []string{f.Key, f.Severity.String(), f.Value.Amount.String(), f.Value.Currency, f.Since.String(), string(f.Family), f.Case, fmt.Sprint(f.Lead),
-		f.Name, f.URL, f.Pipeline, f.Stage, f.Owner, f.PipelineName, f.StageName, f.OwnerName} {
-		_, _ = io.WriteString(h, s+"\x00")
+func digest(f *audit.Finding) int64 {
+	h := hasher{fnv.New64a()}
+	h.text(f.Key, f.Severity.String(), f.Value.Currency, string(f.Family), f.Case, f.Name, f.URL, f.Pipeline, f.Stage, f.Owner, f.PipelineName, f.StageName, f.OwnerName)
+	h.number(int64(f.Value.Amount), int64(f.Since))
+	if f.Lead {
+		h.number(1)
 	}
 	for _, k := range slices.Sorted(maps.Keys(f.Facts)) {
-		_, _ = fmt.Fprintf(h, "%s\x00%v\x00", k, f.Facts[k])
-	}
-	if f.Fix != nil || f.Waived != nil {
-		rest, err := json.Marshal([]any{f.Fix, f.Waived})
-		if err != nil {
-			return 0, err
+		switch v := f.Facts[k].(type) {
+		case string:
+			h.text(k, v)
+		case float64:
+			h.text(k)
+			h.number(int64(math.Float64bits(v)))
+		default:
+			h.text(k, fmt.Sprint(v))
 		}
-		_, _ = h.Write(rest)
 	}
-	return int64(h.Sum64()), nil
+	if w := f.Waived; w != nil {
+		h.text(w.Finding, w.Reason, w.Author)
+		h.number(int64(w.Until))
+	}
+	if f.Fix != nil {
+		h.text(string(f.Fix.Kind), string(f.Fix.Mode))
+		h.text(f.Fix.Manual...)
+		for _, e := range f.Fix.Edits {
+			h.text(e.Key, e.Target.Portal, string(e.Target.Kind), e.Target.ID, string(e.Op))
+			h.fields(e.Before)
+			h.fields(e.After)
+		}
+	}
+	return int64(h.Sum64())
+}
+
+// hasher hashes values so that no two lists of them run together.
+type hasher struct{ hash.Hash64 }
+
+func (h hasher) text(all ...string) {
+	for _, s := range all {
+		_, _ = io.WriteString(h, s)
+		_, _ = h.Write([]byte{0})
+	}
+}
+
+func (h hasher) number(all ...int64) {
+	var b [8]byte
+	for _, n := range all {
+		binary.LittleEndian.PutUint64(b[:], uint64(n))
+		_, _ = h.Write(b[:])
+	}
+}
+
+func (h hasher) fields(f crm.Fields) {
+	h.number(int64(len(f)))
+	for _, k := range slices.Sorted(maps.Keys(f)) {
+		h.text(k, f[k])
+	}
 }
 
 // FindingState is what has become of a finding.

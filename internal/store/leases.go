@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// LeaseTime is how long a lease lives that is not renewed, LeaseRenewal how often its holder should renew it.
-	LeaseTime    = 60 * time.Second
+	// LeaseTime is how long a lease lives that is not renewed.
+	LeaseTime = 60 * time.Second
+	// LeaseRenewal is how often the holder of a lease should renew it.
 	LeaseRenewal = 20 * time.Second
 )
 
