@@ -75,7 +75,7 @@ func (r *run) applyAndWait(ctx context.Context) error {
 	if err := r.applyAll(ctx); err != nil || r.Wait == nil || len(r.busy)+int(r.early) == 0 {
 		return err
 	}
-	if err := r.Wait(ctx, max(r.early.Sub(0), r.Quiet)); err != nil {
+	if err := r.Wait(ctx, max(r.early.Sub(0), r.Quiet)+time.Second); err != nil {
 		return err
 	}
 	clear(r.busy)
