@@ -82,8 +82,10 @@ type Amount int64
 // half away from zero.
 func ParseAmount(s string) (Amount, error) {
 	t := strings.TrimSpace(s)
-	neg := strings.HasPrefix(t, "-")
-	t = strings.TrimLeft(t, "+-")
+	t, neg := strings.CutPrefix(t, "-")
+	if !neg {
+		t = strings.TrimPrefix(t, "+")
+	}
 	whole, frac, _ := strings.Cut(t, ".")
 	if whole == "" && frac == "" {
 		return 0, fmt.Errorf("amount %q is not a number", s)
