@@ -45,9 +45,38 @@ type Daily struct {
 }
 
 // Take asks for one more at now. It returns how many are left after it, and false when the day's share is used up.
-func (d *Daily) Take(now time.Time) (left int, ok bool) {
+func (d *Daily) Take(now time.Time) (left int, ok bool) { return d.TakeN(now, 1) }
+
+// TakeN asks for n more at now, all or none. It returns how many are left after it, and false when they do not fit into the day's share.
+func (d *Daily) TakeN(now time.Time, n int) (left int, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.turn(now)
+	if d.taken+n > d.Max {
+		return max(0, d.Max-d.taken), false
+	}
+	d.taken += n
+	return d.Max - d.taken, true
+}
+
+// GiveBack undoes a TakeN of the same day, and returns how many are left after it.
+func (d *Daily) GiveBack(now time.Time, n int) (left int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.turn(now)
+	d.taken = max(0, d.taken-n)
+	return d.Max - d.taken
+}
+
+// Limit changes how many are taken in a day, from now on.
+func (d *Daily) Limit(most int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Max = most
+}
+
+// turn begins a new day once midnight has passed.
+func (d *Daily) turn(now time.Time) {
 	zone := d.Zone
 	if zone == nil {
 		zone = time.UTC
@@ -55,9 +84,4 @@ func (d *Daily) Take(now time.Time) (left int, ok bool) {
 	if day := now.In(zone).Format(time.DateOnly); day != d.day {
 		d.day, d.taken = day, 0
 	}
-	if d.taken >= d.Max {
-		return 0, false
-	}
-	d.taken++
-	return d.Max - d.taken, true
 }

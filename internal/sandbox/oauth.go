@@ -1,10 +1,12 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +33,8 @@ type Grant struct {
 	Static  bool      // by a token made in the CRM's own pages, which never expires
 	Refresh string    // the refresh token that the grant lives by; "" for static ones
 	Expires time.Time // of the access token; zero: never
+	// Redirect is the redirect URI that the client gave; "" for static tokens.
+	Redirect string
 }
 
 // Has reports whether a scope was granted.
@@ -41,29 +45,43 @@ type Asked struct {
 	Redirect  string
 	Scopes    []string
 	Challenge string // PKCE, S256; "" none
-	until     time.Time
+	// Life is how long the code may wait for its exchange; 0: ten minutes.
+	Life  time.Duration
+	until time.Time
+}
+
+// install is what a refresh token stands for.
+type install struct {
+	scopes   []string
+	redirect string
+	used     time.Time
 }
 
 // Grants is an authorization server's memory: codes, access tokens and refresh tokens. A token that expired is remembered as such.
 type Grants struct {
+	// Idle is how long a refresh token lives when nobody uses it; 0: for ever. A face sets it once, before the first request.
+	Idle time.Duration
+	// TokenBytes is how many random bytes an access token holds, in 4 letters for 3 bytes; 0: 180. A face sets it once, too.
+	TokenBytes int
+
 	mu      sync.Mutex
 	codes   map[string]Asked
-	refresh map[string][]string // refresh token to its scopes
+	refresh map[string]*install
 	access  map[string]Grant
 }
 
 func newGrants() *Grants {
-	return &Grants{codes: map[string]Asked{}, refresh: map[string][]string{}, access: map[string]Grant{}}
+	return &Grants{codes: map[string]Asked{}, refresh: map[string]*install{}, access: map[string]Grant{}}
 }
 
 // codeLife is how long a code may wait for its exchange.
 const codeLife = 10 * time.Minute
 
-// Code makes a code that Exchange takes once within ten minutes.
+// Code makes a code that Exchange takes once while it lives.
 func (g *Grants) Code(asked Asked, now time.Time) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	asked.until = now.Add(codeLife)
+	asked.until = now.Add(cmp.Or(asked.Life, codeLife))
 	code := secret("na1-", 24)
 	g.codes[code] = asked
 	return code
@@ -84,7 +102,7 @@ func (g *Grants) Exchange(code, redirect, verifier string, now time.Time, life t
 		return "", Grant{}, ErrBadVerifier
 	}
 	refresh := secret("na1-", 36)
-	g.refresh[refresh] = asked.Scopes
+	g.refresh[refresh] = &install{scopes: asked.Scopes, redirect: asked.Redirect, used: now}
 	access, grant = g.issue(refresh, now, life)
 	return access, grant, nil
 }
@@ -94,20 +112,49 @@ func challengeOf(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// Renewal says what becomes of the older tokens when an access token is renewed; the zero value keeps them all.
+type Renewal struct {
+	Rotate   bool // a new refresh token takes the place of the one that was used
+	EndOlder bool // the access tokens made before end at once
+}
+
 // Renew makes a new access token of a refresh token, which stays the same.
 func (g *Grants) Renew(refresh string, now time.Time, life time.Duration) (access string, grant Grant, err error) {
+	return g.RenewBy(Renewal{}, refresh, now, life)
+}
+
+// RenewBy makes a new access token of a refresh token; how says what becomes of the older ones.
+func (g *Grants) RenewBy(how Renewal, refresh string, now time.Time, life time.Duration) (access string, grant Grant, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if _, ok := g.refresh[refresh]; !ok {
+	in := g.refresh[refresh]
+	if in == nil || g.Idle > 0 && now.After(in.used.Add(g.Idle)) {
 		return "", Grant{}, ErrBadRefresh
+	}
+	in.used = now
+	if how.EndOlder {
+		g.endAccess(refresh)
+	}
+	if how.Rotate {
+		next := secret("na1-", 36)
+		delete(g.refresh, refresh)
+		g.refresh[next] = in
+		for token, older := range g.access {
+			if older.Refresh == refresh {
+				older.Refresh = next
+				g.access[token] = older
+			}
+		}
+		refresh = next
 	}
 	access, grant = g.issue(refresh, now, life)
 	return access, grant, nil
 }
 
 func (g *Grants) issue(refresh string, now time.Time, life time.Duration) (string, Grant) {
-	token := secret("", 180)
-	grant := Grant{Scopes: g.refresh[refresh], Refresh: refresh, Expires: now.Add(life)}
+	token := secret("", cmp.Or(g.TokenBytes, 180))
+	in := g.refresh[refresh]
+	grant := Grant{Scopes: in.scopes, Refresh: refresh, Redirect: in.redirect, Expires: now.Add(life)}
 	g.access[token] = grant
 	return token, grant
 }
@@ -124,8 +171,11 @@ func (g *Grants) Access(token string, now time.Time) (grant Grant, known, live b
 func (g *Grants) Refresh(token string) (scopes []string, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	scopes, ok = g.refresh[token]
-	return scopes, ok
+	in, ok := g.refresh[token]
+	if !ok {
+		return nil, false
+	}
+	return in.scopes, true
 }
 
 // Revoke ends a refresh token; access tokens made of it live on until they expire. It reports whether there was one.
@@ -142,6 +192,32 @@ func (g *Grants) Uninstall(refresh string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.refresh, refresh)
+	g.endAccess(refresh)
+}
+
+// EndAccess ends one access token; the refresh token that it was made of lives on. It reports whether there was one.
+func (g *Grants) EndAccess(token string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.access[token]
+	delete(g.access, token)
+	return ok
+}
+
+// Installs lists what each living refresh token stands for, in the order of the tokens.
+func (g *Grants) Installs() []Grant {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []Grant
+	for _, token := range slices.Sorted(maps.Keys(g.refresh)) {
+		in := g.refresh[token]
+		out = append(out, Grant{Scopes: in.scopes, Refresh: token, Redirect: in.redirect})
+	}
+	return out
+}
+
+// endAccess ends the access tokens that were made of a refresh token.
+func (g *Grants) endAccess(refresh string) {
 	for token, grant := range g.access {
 		if grant.Refresh == refresh {
 			delete(g.access, token)
