@@ -183,7 +183,7 @@ func (r *runner) score(out *Result) {
 	}
 	if out.Complete && points >= leastPoints && open >= leastOpen {
 		out.Score, out.Grade = &score, grade(score)
-		with := r.sheet(func(f *noted) bool { return f.Waived == nil && !(f.off && f.spare) })
+		with := r.sheet(func(f *noted) bool { return f.Waived == nil && (!f.off || !f.spare) })
 		all, _ := total(with.parts())
 		out.PointsOff = max(0, score-all)
 	}

@@ -97,7 +97,7 @@ func (s *Stats) walk() {
 func (s *Stats) at(i int32) (r crm.Row, visits []Visit, ok bool) {
 	r = s.snap.Deal(i)
 	if !s.past {
-		s.visits, ok = s.layout.visits(s.snap, &r, forever, s.visits[:0])
+		s.visits, _ = s.layout.visits(s.snap, &r, forever, s.visits[:0])
 		return r, s.visits, true
 	}
 	if r.Created > s.now {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -135,7 +134,7 @@ func (a *app) progress(portal string) func(int64, *int64) {
 			total = *expected
 		}
 		if bar == nil {
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(io.Writer(a.stderr)), progressbar.OptionSetDescription(portal), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(a.stderr), progressbar.OptionSetDescription(portal), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 		}
 		_ = bar.Set64(read) // a bar that cannot be drawn stops nothing
 	}

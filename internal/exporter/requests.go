@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"net/http"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,10 +44,10 @@ func (r *Requests) Observe(portal, operation string, status int, tokens int64, w
 }
 
 func outcome(status int) string {
-	switch {
-	case status == 0:
+	switch status {
+	case 0:
 		return "failed"
-	case status == 429:
+	case http.StatusTooManyRequests:
 		return "throttled"
 	default:
 		return strconv.Itoa(status/100) + "xx"

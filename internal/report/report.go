@@ -160,7 +160,7 @@ func newFindingView(words *text.Words, f audit.Finding) findingView {
 		v.Subject.URL = &f.URL
 	}
 	if f.Facts == nil {
-		v.Finding.Facts = audit.Facts{}
+		v.Facts = audit.Facts{}
 	}
 	if f.Fix != nil {
 		fix := fixView{Summary: words.Fix(f), Kind: string(f.Fix.Kind), Mode: f.Fix.Mode, Edits: Edits(f.Fix.Edits)}
