@@ -173,7 +173,7 @@ func (d *decoder) unknown(at place, m member, names []string) {
 	if at.path != "" {
 		what = "unknown key in " + at.path
 	}
-	d.add(spotOf(m.key), at.key(m.name).path, "%s%s", what, meant(m.name, names))
+	d.add(spotOf(m.key), at.key(m.name).path, "%s%s", what, Meant(m.name, names))
 }
 
 // blot keeps a value out of every problem's source.

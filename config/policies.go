@@ -61,7 +61,7 @@ func (d *decoder) checks(layers ...layer) Checks {
 		for _, m := range ms {
 			if _, ok := d.known.Policies[m.name]; !ok {
 				d.blot(m.value)
-				d.add(spotOf(m.key), l.at.key(m.name).path, "there is no such policy%s", meant(m.name, ids))
+				d.add(spotOf(m.key), l.at.key(m.name).path, "there is no such policy%s", Meant(m.name, ids))
 			}
 		}
 		for _, id := range ids {

@@ -118,8 +118,9 @@ func distance(a, b string) int {
 	return rows[len(x)][len(y)]
 }
 
-// meant is the tail of a message about a word that is none of the candidates.
-func meant(word string, candidates []string) string {
+// Meant is the tail of a message about a word that is none of the candidates: what it was probably meant to be, or what it can
+// be where that is few words.
+func Meant(word string, candidates []string) string {
 	if n := nearest(word, slices.Clone(candidates)); n != "" {
 		return fmt.Sprintf("; did you mean %q?", n)
 	}

@@ -48,7 +48,7 @@ func (d *decoder) validate(c *Config) {
 	for name, conn := range c.Connectors {
 		path := place{path: "connectors"}.key(name).path
 		if _, ok := d.known.Connectors[name]; !ok {
-			d.wrong(path, "there is no such connector%s", meant(name, slices.Collect(maps.Keys(d.known.Connectors))))
+			d.wrong(path, "there is no such connector%s", Meant(name, slices.Collect(maps.Keys(d.known.Connectors))))
 			continue
 		}
 		d.webURL(path+".api_url", conn.APIURL)
@@ -90,7 +90,7 @@ func (d *decoder) portals(portals []Portal) {
 // oneOf checks a word against a closed set; "" passes.
 func (d *decoder) oneOf(path, word string, words []string) {
 	if word != "" && !slices.Contains(words, word) {
-		d.wrong(path, "%q is not known%s", word, meant(word, words))
+		d.wrong(path, "%q is not known%s", word, Meant(word, words))
 	}
 }
 
