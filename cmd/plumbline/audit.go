@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +34,14 @@ func (f *csvFlags) bind(c *cobra.Command, fileFlag, what string) {
 	c.Flags().StringVar(&f.history, "history", "", "`file` of stage moves (deal,stage,entered)")
 	c.Flags().StringVar(&f.stages, "stages", "", `the stages in order with their outcome: "A,B,Won=won,Lost=lost"`)
 	c.Flags().StringVar(&f.timezone, "timezone", "", "IANA time zone of dates (default UTC)")
+}
+
+// alone refuses flags about a file where there is none.
+func (f *csvFlags) alone(fileFlag string) error {
+	if f.file == "" && (f.mapping != "" || f.history != "" || f.stages != "" || f.timezone != "") {
+		return usage("--map, --history, --stages and --timezone go with --%s", fileFlag)
+	}
+	return nil
 }
 
 func (f *csvFlags) open() (*csvfile.File, error) {
@@ -88,8 +96,13 @@ func (f *auditFlags) check(args []string) error {
 			return usage("--fail-on: %w", err)
 		}
 	}
-	if f.csv.file == "" && (f.csv.mapping != "" || f.csv.history != "" || f.csv.stages != "" || f.csv.timezone != "") {
-		return usage("--map, --history, --stages and --timezone go with --csv")
+	if f.asOf != "" {
+		if _, err := csvfile.ParseAsOf(f.asOf, time.UTC); err != nil {
+			return usage("--as-of: %w", err)
+		}
+	}
+	if err := f.csv.alone("csv"); err != nil {
+		return err
 	}
 	if f.csv.file != "" && len(args) > 0 {
 		return usage("name portals or give --csv, not both")
@@ -112,10 +125,10 @@ func (a *app) auditFile(ctx context.Context, f *auditFlags) error {
 		return err
 	}
 	for _, n := range file.Notes {
-		fmt.Fprintln(a.stderr, n)
+		a.tell("%s", n)
 	}
 	for _, r := range file.Unreadable {
-		fmt.Fprintln(a.stderr, r)
+		a.warn("%s", r)
 	}
 	now := crm.At(a.now())
 	if f.asOf != "" {
@@ -194,10 +207,10 @@ func (a *app) showAudits(f *auditFlags, results ...*audit.Result) error {
 // sayIncomplete tells on stderr what could not be read and why.
 func (a *app) sayIncomplete(portal string, gaps []crm.Gap) {
 	for _, g := range gaps {
-		line := fmt.Sprintf("plumbline: %s is incomplete: %s: %s", portal, g.Object, g.Why)
+		more := ""
 		if !g.RetryAt.IsZero() {
-			line += "; it can go on at " + g.RetryAt.String()
+			more = "; it can go on at " + g.RetryAt.String()
 		}
-		fmt.Fprintln(a.stderr, line)
+		a.warn("%s is incomplete: %s: %s%s", portal, g.Object, g.Why, more)
 	}
 }

@@ -13,14 +13,14 @@ func newConfig(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "The configuration: a sample, a check, a schema for editors", Example: "  plumbline config example > plumbline.yaml\n  plumbline config check"}
 	c.AddCommand(
 		&cobra.Command{
-			Use: "example", Short: "Print the documented sample", Example: "  plumbline config example > plumbline.yaml", Args: cobra.NoArgs,
+			Use: "example", Short: "Print the documented sample", Example: "  plumbline config example > plumbline.yaml", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
 				_, err := a.stdout.Write(config.Example())
 				return failed(err)
 			},
 		},
 		&cobra.Command{
-			Use: "check", Short: "Check the configuration; every problem is listed with its line", Example: "  plumbline config check --config plumbline.yaml", Args: cobra.NoArgs,
+			Use: "check", Short: "Check the configuration; every problem is listed with its line", Example: "  plumbline config check --config plumbline.yaml", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
 				cfg, err := a.loadConfig()
 				if err != nil {
@@ -35,7 +35,7 @@ func newConfig(a *app) *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use: "schema", Short: "Print the JSON Schema, for editors", Example: "  plumbline config schema > plumbline.schema.json", Args: cobra.NoArgs,
+			Use: "schema", Short: "Print the JSON Schema, for editors", Example: "  plumbline config schema > plumbline.schema.json", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
 				b, err := config.Schema(known())
 				if err != nil {

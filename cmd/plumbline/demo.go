@@ -39,7 +39,7 @@ func newDemo(a *app) *cobra.Command {
 		Long: "Starts a simulated HubSpot portal, connects it by the real OAuth flow, pulls, audits and plans, shows the\n" +
 			"findings and the plan, and serves the status page and metrics until Ctrl-C.",
 		Example: "  plumbline demo\n  plumbline demo --once --deals 500 --seed 7 --format json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if f.output, err = report.ParseFormat(f.format, report.Table, report.JSON); err != nil {
@@ -131,7 +131,7 @@ func (a *app) demoPortals(ctx context.Context, f *demoFlags, base, dir string) e
 		return err
 	}
 	began := time.Now()
-	fmt.Fprintf(a.stderr, "a simulated HubSpot portal of %d deals runs on %s and is connected as %s\n", f.sandbox.deals, base, demoPortal)
+	a.tell("a simulated HubSpot portal of %d deals runs on %s and is connected as %s", f.sandbox.deals, base, demoPortal)
 	audits, plans, v, err := a.demoCycle(ctx, s, portals)
 	if err != nil {
 		return err
@@ -139,11 +139,11 @@ func (a *app) demoPortals(ctx context.Context, f *demoFlags, base, dir string) e
 	if err := a.showDemo(f, s, audits, plans); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "pulled, audited and planned in %.1f s\n", time.Since(began).Seconds())
+	a.tell("pulled, audited and planned in %.1f s", time.Since(began).Seconds())
 	if f.once {
 		return v.err()
 	}
-	fmt.Fprintln(a.stderr, "a cycle runs every minute; Ctrl-C ends the demo")
+	a.tell("a cycle runs every minute; Ctrl-C ends the demo")
 	return a.serve(ctx, s, portals, f.listen, false)
 }
 

@@ -37,7 +37,7 @@ func newFindings(a *app) *cobra.Command {
 			return usage("--state %q: choose open, resolved or waived", state)
 		}
 		if filter.Policy != "" && policyByID(filter.Policy) == nil {
-			return usage("there is no policy %q; see plumbline policies list", filter.Policy)
+			return noPolicy(filter.Policy)
 		}
 		s, err := a.open(cmd.Context())
 		if err != nil {

@@ -25,6 +25,9 @@ func newJournal(a *app) *cobra.Command {
 			return failed(err)
 		}
 		defer s.Close()
+		if _, err := s.portals(cmd.Context(), args); len(args) > 0 && err != nil {
+			return failed(err)
+		}
 		if len(args) == 0 {
 			args = []string{""}
 		}
@@ -46,10 +49,14 @@ func newJournal(a *app) *cobra.Command {
 		if f == report.JSON {
 			return nil
 		}
+		if len(rows) == 0 {
+			fmt.Fprintln(a.stdout, "Nothing was written yet.")
+			return nil
+		}
 		return failed(report.Grid(a.stdout, a.style(), report.JournalTitles(), rows))
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "verify", Short: "Prove that no entry was altered, removed or moved", Example: "  plumbline journal verify", Args: cobra.NoArgs,
+		Use: "verify", Short: "Prove that no entry was altered, removed or moved", Example: "  plumbline journal verify", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.open(cmd.Context())
 			if err != nil {
@@ -61,7 +68,7 @@ func newJournal(a *app) *cobra.Command {
 				return failed(err)
 			}
 			for _, d := range damage {
-				fmt.Fprintf(a.stderr, "plumbline: journal entry %d: %s\n", d.Seq, d.Why)
+				a.warn("journal entry %d: %s", d.Seq, d.Why)
 			}
 			if len(damage) > 0 {
 				return &exitError{code: exitFailed}

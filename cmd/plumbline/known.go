@@ -42,7 +42,7 @@ func (a *app) loadConfig() (*config.Config, error) {
 	case errors.As(err, &problems):
 		return nil, usage("the configuration has %s:\n%w", text.Plural(len(problems), "problem"), problems)
 	case err != nil:
-		return nil, usage("read the configuration: %w", err)
+		return nil, usage("%w", err)
 	}
 	return cfg, nil
 }

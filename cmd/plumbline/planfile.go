@@ -29,10 +29,10 @@ func (s *shop) fromPlan(ctx context.Context, file string, names []string) (porta
 	}
 	var plan planFile
 	if err := json.Unmarshal(b, &plan); err != nil {
-		return nil, nil, usage("--plan %s is not a plan of one portal: %w", file, err)
+		return nil, nil, usage("--plan %s is not the plan of one portal, as plan NAME --out FILE writes it: %w", file, err)
 	}
 	if plan.ID == "" || plan.Portal == "" {
-		return nil, nil, usage("--plan %s is not a plan", file)
+		return nil, nil, usage("--plan %s is not the plan of one portal, as plan NAME --out FILE writes it", file)
 	}
 	if len(names) > 0 && !slices.Equal(names, []string{plan.Portal}) {
 		return nil, nil, usage("--plan %s is for portal %s", file, plan.Portal)

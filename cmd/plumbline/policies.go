@@ -18,7 +18,7 @@ func newPolicies(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "policies", Short: "The catalogue of what can be wrong", Example: "  plumbline policies list\n  plumbline policies explain stale-in-stage"}
 	format := ""
 	list := &cobra.Command{
-		Use: "list", Short: "List the policies", Example: "  plumbline policies list", Args: cobra.NoArgs,
+		Use: "list", Short: "List the policies", Example: "  plumbline policies list", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			f, err := report.ParseFormat(format, report.Table, report.JSON)
 			if err != nil {
@@ -30,14 +30,14 @@ func newPolicies(a *app) *cobra.Command {
 	list.Flags().StringVar(&format, "format", "table", "table or json")
 	explain := &cobra.Command{
 		Use: "explain POLICY", Short: "Explain a policy: what it looks for, why, how, and its settings", Example: "  plumbline policies explain stale-in-stage",
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("a policy's name"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return policyIDs(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			p := policyByID(args[0])
 			if p == nil {
-				return usage("there is no policy %q; see plumbline policies list", args[0])
+				return noPolicy(args[0])
 			}
 			return failed(explainPolicy(a.stdout, p))
 		},
@@ -61,6 +61,10 @@ func policyByID(id string) *audit.Policy {
 		}
 	}
 	return nil
+}
+
+func noPolicy(id string) error {
+	return usage("%s", see(fmt.Sprintf("there is no policy %q%s", id, meant(id, policyIDs())), "plumbline policies list"))
 }
 
 type policyView struct {

@@ -43,16 +43,30 @@ func crmFlag(c *cobra.Command) func(name string, cfg *config.Config) (connectors
 		}
 		t, ok := all.Find(*crm)
 		if !ok {
-			return connectors.Type{}, usage("--crm %q: choose one of %s", *crm, strings.Join(names, ", "))
+			return connectors.Type{}, misused(c, "--crm %q: choose one of %s", *crm, strings.Join(names, ", "))
 		}
 		return t, nil
 	}
 }
 
+// openFor opens the store for a new connection, once the portal's name and CRM are known to be right.
+func (a *app) openFor(ctx context.Context, name string, kind func(string, *config.Config) (connectors.Type, error)) (*shop, connectors.Type, error) {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return nil, connectors.Type{}, err
+	}
+	t, err := kind(name, cfg)
+	if err != nil {
+		return nil, connectors.Type{}, err
+	}
+	s, err := a.openWith(ctx, cfg)
+	return s, t, err
+}
+
 func newPortalConnect(a *app) *cobra.Command {
 	var noBrowser bool
 	c := &cobra.Command{
-		Use: "connect NAME", Short: "Connect an account by OAuth", Args: cobra.ExactArgs(1),
+		Use: "connect NAME", Short: "Connect an account by OAuth", Args: oneArg("the portal's name"),
 		Example: "  plumbline portal connect acme --crm hubspot\n  plumbline portal connect acme --crm hubspot --no-browser",
 		Long: "Sends you to the CRM's consent page and takes its redirect on the port of connectors.CRM.redirect_url.\n" +
 			"--no-browser prints the page's URL alone on stdout and waits five minutes for the redirect, or for the\nredirected URL pasted on stdin.",
@@ -60,15 +74,11 @@ func newPortalConnect(a *app) *cobra.Command {
 	kind := crmFlag(c)
 	c.Flags().BoolVar(&noBrowser, "no-browser", false, "print the URL instead of opening a browser")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		s, err := a.open(cmd.Context())
+		s, t, err := a.openFor(cmd.Context(), args[0], kind)
 		if err != nil {
 			return failed(err)
 		}
 		defer s.Close()
-		t, err := kind(args[0], s.cfg)
-		if err != nil {
-			return err
-		}
 		open := oauth.OpenBrowser
 		if noBrowser {
 			open = nil
@@ -84,7 +94,7 @@ func (a *app) connectPortal(ctx context.Context, s *shop, name string, t connect
 	if client.ClientID == "" || s.cfg.Connectors[t.Name].ClientSecret.IsZero() {
 		return usage("connectors.%s.client_id and client_secret are not configured: register an app with the CRM, or use plumbline portal add with a static token", t.Name)
 	}
-	flow := oauth.Flow{App: client, Open: open, Out: a.stdout, In: a.stdin, Hints: a.stderr, Client: &http.Client{Timeout: oauthTimeout}, Now: a.now}
+	flow := oauth.Flow{App: client, Open: open, Out: a.stdout, In: a.stdin, Hints: teller{a}, Client: &http.Client{Timeout: oauthTimeout}, Now: a.now}
 	grant, err := flow.Run(ctx)
 	if err != nil {
 		return err
@@ -92,39 +102,35 @@ func (a *app) connectPortal(ctx context.Context, s *shop, name string, t connect
 	if err := s.vault.Connect(ctx, name, t.Name, grant); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "%s is connected: %s account %s, %s\n", name, t.Name, grant.Account, text.Plural(len(grant.Scopes), "scope"))
+	a.tell("%s is connected: %s account %s, %s", name, t.Name, grant.Account, text.Plural(len(grant.Scopes), "scope"))
 	return nil
 }
 
 func newPortalAdd(a *app) *cobra.Command {
 	var tokenFile string
 	c := &cobra.Command{
-		Use: "add NAME", Short: "Connect an account by a static token, which is sealed in the store", Args: cobra.ExactArgs(1),
+		Use: "add NAME", Short: "Connect an account by a static token, which is sealed in the store", Args: oneArg("the portal's name"),
 		Example: "  plumbline portal add acme --crm hubspot --token-file token.txt",
 	}
 	kind := crmFlag(c)
 	c.Flags().StringVar(&tokenFile, "token-file", "", "`file` that holds the token")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if tokenFile == "" {
-			return usage("--token-file is required")
-		}
-		s, err := a.open(cmd.Context())
-		if err != nil {
-			return failed(err)
-		}
-		defer s.Close()
-		t, err := kind(args[0], s.cfg)
-		if err != nil {
-			return err
+			return misused(cmd, "--token-file is missing")
 		}
 		token, err := oauth.ReadToken(tokenFile)
 		if err != nil {
 			return usage("%w", err)
 		}
+		s, t, err := a.openFor(cmd.Context(), args[0], kind)
+		if err != nil {
+			return failed(err)
+		}
+		defer s.Close()
 		if err := s.vault.Add(cmd.Context(), args[0], t.Name, token); err != nil {
 			return failed(err)
 		}
-		fmt.Fprintf(a.stderr, "%s is connected by a static token; see what it may do with plumbline portal check %s\n", args[0], args[0])
+		a.tell("%s is connected by a static token; see what it may do with plumbline portal check %s", args[0], args[0])
 		return nil
 	}
 	return c
@@ -132,7 +138,7 @@ func newPortalAdd(a *app) *cobra.Command {
 
 func newPortalList(a *app) *cobra.Command {
 	format := ""
-	c := &cobra.Command{Use: "list", Short: "List the portals and how they stand", Example: "  plumbline portal list", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "list", Short: "List the portals and how they stand", Example: "  plumbline portal list", Args: noArgs}
 	c.Flags().StringVar(&format, "format", "table", "table or json")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		f, err := report.ParseFormat(format, report.Table, report.JSON)
@@ -150,6 +156,10 @@ func newPortalList(a *app) *cobra.Command {
 		}
 		if f == report.JSON {
 			return failed(report.WriteJSON(a.stdout, views))
+		}
+		if len(views) == 0 {
+			fmt.Fprintln(a.stdout, "There is no portal yet: connect one with plumbline portal connect NAME --crm hubspot")
+			return nil
 		}
 		var rows [][]string
 		for _, v := range views {
@@ -263,7 +273,7 @@ func (a *app) checkPortals(ctx context.Context, s *shop, names []string) error {
 			if !x.Granted {
 				state, cost = "MISSING", x.Cost
 				v.add(exitIncomplete)
-				fmt.Fprintf(a.stderr, "plumbline: %s lacks the scope %s: %s\n", p.Name, x.Scope, x.Cost)
+				a.warn("%s lacks the scope %s: %s", p.Name, x.Scope, x.Cost)
 			}
 			rows = append(rows, []string{p.Name, x.Scope, state, cost})
 		}

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
+	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/daemon"
 	"github.com/plumbline/plumbline/internal/remedy"
 	"github.com/plumbline/plumbline/internal/report"
@@ -28,6 +29,7 @@ func (a *app) who() string {
 
 func newPlan(a *app) *cobra.Command {
 	format, out := "", ""
+	wait := false
 	c := &cobra.Command{
 		Use: "plan [NAME…]", Short: "Plan the fixes of the last audit; nothing is written to the CRM",
 		Long:    "Audits what was pulled and plans its fixes as steps that wait for approval. The same findings give the same steps.",
@@ -35,6 +37,7 @@ func newPlan(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&format, "format", "table", "table or json")
 	c.Flags().StringVar(&out, "out", "", "write the plan as JSON to this `file` too")
+	c.Flags().BoolVar(&wait, "wait", false, "wait for a portal that another process works on")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		f, err := report.ParseFormat(format, report.Table, report.JSON)
 		if err != nil {
@@ -49,7 +52,7 @@ func newPlan(a *app) *cobra.Command {
 		if err != nil {
 			return failed(err)
 		}
-		plans, err := a.makePlans(cmd.Context(), s, portals)
+		plans, err := a.makePlans(cmd.Context(), s.cycle(wait), portals)
 		if err != nil {
 			return failed(err)
 		}
@@ -58,8 +61,7 @@ func newPlan(a *app) *cobra.Command {
 	return c
 }
 
-func (a *app) makePlans(ctx context.Context, s *shop, portals []daemon.Portal) ([]*remedy.Plan, error) {
-	cycle := s.cycle(false)
+func (a *app) makePlans(ctx context.Context, cycle *daemon.Cycle, portals []daemon.Portal) ([]*remedy.Plan, error) {
 	var plans []*remedy.Plan
 	for _, p := range portals {
 		result, err := cycle.Audit(ctx, p, 0)
@@ -80,7 +82,7 @@ func (a *app) showPlans(plans []*remedy.Plan, f report.Format, out string) error
 	for _, p := range plans {
 		if !p.Complete {
 			v.add(exitIncomplete)
-			fmt.Fprintf(a.stderr, "plumbline: the plan of %s rests on incomplete data\n", p.Portal)
+			a.warn("the plan of %s rests on incomplete data", p.Portal)
 		}
 	}
 	if out != "" {
@@ -97,80 +99,6 @@ func (a *app) showPlans(plans []*remedy.Plan, f report.Format, out string) error
 		return err
 	}
 	return v.err()
-}
-
-// selection reads which steps approve, reject and undo are about.
-type selection struct {
-	policy, run, portal string
-	all                 bool
-}
-
-func (sel selection) of(args []string) (remedy.Selection, error) {
-	n := 0
-	for _, given := range []bool{len(args) > 0, sel.policy != "", sel.run != "", sel.all} {
-		if given {
-			n++
-		}
-	}
-	if n == 0 {
-		return remedy.Selection{}, usage("%w", remedy.ErrNothingSelected)
-	}
-	if sel.policy != "" && policyByID(sel.policy) == nil {
-		return remedy.Selection{}, usage("there is no policy %q; see plumbline policies list", sel.policy)
-	}
-	return remedy.Selection{Portal: sel.portal, Steps: args, Policy: sel.policy, Run: sel.run, All: sel.all}, nil
-}
-
-func newApprove(a *app) *cobra.Command {
-	return newDecision(a, "approve", "Approve steps of the plan", remedy.Approve)
-}
-
-func newReject(a *app) *cobra.Command {
-	return newDecision(a, "reject", "Reject steps of the plan; their findings are muted", remedy.Reject)
-}
-
-func newDecision(a *app, verb, short string, decide func(context.Context, remedy.Store, remedy.Selection, string, crm.Instant) ([]remedy.StepResult, error)) *cobra.Command {
-	var sel selection
-	format := ""
-	c := &cobra.Command{
-		Use: verb + " STEP…", Short: short,
-		Example: fmt.Sprintf("  plumbline %s 3fa50d34338035c5\n  plumbline %s --policy close-date-past\n  plumbline %s --all --portal acme", verb, verb, verb),
-	}
-	c.Flags().StringVar(&sel.policy, "policy", "", "every waiting step of this `policy`")
-	c.Flags().BoolVar(&sel.all, "all", false, "every waiting step")
-	c.Flags().StringVar(&sel.portal, "portal", "", "of this portal alone")
-	c.Flags().StringVar(&format, "format", "table", "table or json")
-	c.RunE = func(cmd *cobra.Command, args []string) error {
-		f, err := report.ParseFormat(format, report.Table, report.JSON)
-		if err != nil {
-			return usage("%w", err)
-		}
-		chosen, err := sel.of(args)
-		if err != nil {
-			return err
-		}
-		s, err := a.open(cmd.Context())
-		if err != nil {
-			return failed(err)
-		}
-		defer s.Close()
-		steps, err := decide(cmd.Context(), s.db, chosen, a.who(), crm.At(a.now()))
-		if err != nil {
-			return failed(err)
-		}
-		if err := report.Runs(a.stdout, f, a.style(), &remedy.Result{Portal: sel.portal, Steps: steps}); err != nil {
-			return failed(err)
-		}
-		for _, id := range args {
-			for _, r := range steps {
-				if r.ID == id && r.Why != "" {
-					return &exitError{code: exitFailed}
-				}
-			}
-		}
-		return nil
-	}
-	return c
 }
 
 func newApply(a *app) *cobra.Command {
@@ -235,7 +163,7 @@ func (a *app) writePortals(portals []daemon.Portal, f report.Format, do func(dae
 		}
 		for _, step := range r.Steps {
 			if step.Unfinished {
-				fmt.Fprintf(a.stderr, "plumbline: %s: step %s is %s: %s\n", r.Portal, step.ID, step.State, step.Why)
+				a.warn("%s: step %s is %s: %s", r.Portal, step.ID, step.State, step.Why)
 			}
 		}
 	}
@@ -269,7 +197,7 @@ func newUndo(a *app) *cobra.Command {
 		if err != nil {
 			return usage("%w", err)
 		}
-		chosen, err := sel.of(args)
+		chosen, err := sel.of(cmd, args)
 		if err != nil {
 			return err
 		}
@@ -278,33 +206,23 @@ func newUndo(a *app) *cobra.Command {
 			return failed(err)
 		}
 		defer s.Close()
-		portals, err := s.concerned(cmd.Context(), chosen)
+		chosenOf, err := s.split(cmd.Context(), chosen)
+		if err != nil {
+			return failed(err)
+		}
+		if len(chosenOf) == 0 {
+			return usage("nothing was applied by such a run or policy; see plumbline journal")
+		}
+		portals, err := s.portals(cmd.Context(), slices.Sorted(maps.Keys(chosenOf)))
 		if err != nil {
 			return failed(err)
 		}
 		cycle := s.cycle(wait)
 		run := daemon.Run{ID: daemon.NewRunID(a.now()), Who: a.who()}
-		return failed(a.writePortals(portals, f, func(p daemon.Portal) (*remedy.Result, error) { return cycle.Undo(cmd.Context(), p, run, chosen) }))
+		return failed(a.writePortals(portals, f, func(p daemon.Portal) (*remedy.Result, error) {
+			r, err := cycle.Undo(cmd.Context(), p, run, chosenOf[p.Name])
+			return s.undone(cmd.Context(), r, err)
+		}))
 	}
 	return c
-}
-
-// concerned are the portals that the selected applied steps are of.
-func (s *shop) concerned(ctx context.Context, sel remedy.Selection) ([]daemon.Portal, error) {
-	steps, err := s.db.Steps(ctx, remedy.Filter{Portal: sel.Portal, IDs: sel.Steps, Policy: sel.Policy, Run: sel.Run})
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]bool{}
-	var names []string
-	for _, step := range steps {
-		if !seen[step.Portal] {
-			seen[step.Portal] = true
-			names = append(names, step.Portal)
-		}
-	}
-	if len(names) == 0 {
-		return nil, usage("there is no such step, run or policy among what was applied; see plumbline journal")
-	}
-	return s.portals(ctx, names)
 }

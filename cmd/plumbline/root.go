@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +14,9 @@ import (
 
 	"github.com/plumbline/plumbline/internal/report"
 )
+
+// logJSON is the --log-format for programs.
+const logJSON = "json"
 
 // app is what every command is given: the outside world and the global flags.
 type app struct {
@@ -44,7 +50,11 @@ func newRoot(a *app) *cobra.Command {
 	f.StringVar(&a.configFile, "config", "", "configuration `file` (default plumbline.yaml, then /etc/plumbline/plumbline.yaml)")
 	f.StringVar(&a.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&a.logFormat, "log-format", "text", "text or json")
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(commands(a)...)
+	root.InitDefaultHelpCmd()
+	completionExamples(root)
 	return root
 }
 
@@ -58,7 +68,7 @@ func (a *app) logger() (*slog.Logger, error) {
 	switch a.logFormat {
 	case "text":
 		return slog.New(slog.NewTextHandler(a.stderr, opts)), nil
-	case "json":
+	case logJSON:
 		return slog.New(slog.NewJSONHandler(a.stderr, opts)), nil
 	default:
 		return nil, usage("--log-format %q: choose text or json", a.logFormat)
@@ -72,6 +82,31 @@ func (a *app) log() *slog.Logger {
 		return slog.New(slog.NewTextHandler(a.stderr, nil))
 	}
 	return l
+}
+
+// tell says something to the person at the terminal; where logs are JSON, as a line of the log. It is said at every level.
+func (a *app) tell(format string, args ...any) { a.speak(slog.LevelInfo, "", format, args...) }
+
+// warn says what is wrong, though the command goes on.
+func (a *app) warn(format string, args ...any) {
+	a.speak(slog.LevelWarn, "plumbline: ", format, args...)
+}
+
+// teller tells whatever is written to it, a line at a time.
+type teller struct{ a *app }
+
+func (t teller) Write(p []byte) (int, error) {
+	t.a.tell("%s", strings.TrimRight(string(p), "\n"))
+	return len(p), nil
+}
+
+func (a *app) speak(level slog.Level, prefix, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if a.logFormat == logJSON {
+		slog.New(slog.NewJSONHandler(a.stderr, nil)).Log(context.Background(), level, text)
+		return
+	}
+	fmt.Fprintln(a.stderr, prefix+text)
 }
 
 // style says how tables look on stdout.

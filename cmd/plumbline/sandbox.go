@@ -38,7 +38,7 @@ func newSandbox(a *app) *cobra.Command {
 		Long: "Serves a simulated HubSpot portal under /hubspot and its control under /control. Client id and secret are \"sandbox\",\n" +
 			"a static token is \"pat-sandbox\". Prints one line of JSON when it is ready.",
 		Example: "  plumbline sandbox --deals 500 --seed 3\n  plumbline sandbox --load-csv deals.csv --stages \"New,Won=won,Lost=lost\"\n  plumbline sandbox --faults \"status=500:every=7;status=429:p=0.05\"",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err
@@ -76,6 +76,9 @@ func (f *sandboxFlags) check() error {
 		}
 		f.at = at
 	}
+	if err := f.csv.alone("load-csv"); err != nil {
+		return err
+	}
 	if f.consent != "" && f.consent != "ask" {
 		return usage("--consent %q: the only value is ask", f.consent)
 	}
@@ -99,7 +102,7 @@ func (a *app) world(f *sandboxFlags) (*sandbox.World, error) {
 		return nil, err
 	}
 	for _, r := range file.Unreadable {
-		fmt.Fprintln(a.stderr, r)
+		a.warn("%s", r)
 	}
 	schema, err := file.Schema(context.Background())
 	if err != nil {
@@ -139,6 +142,9 @@ func (a *app) serveSandbox(ctx context.Context, f *sandboxFlags) error {
 
 // listen opens a TCP port; its error says what to do.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
+	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
+		return nil, usage("--listen %q is not an address and a port, such as 127.0.0.1:8080", addr)
+	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w; choose another address with --listen, port 0 takes a free one", addr, err)

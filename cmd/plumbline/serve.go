@@ -23,7 +23,7 @@ func newServe(a *app) *cobra.Command {
 		Long: "Pulls, audits and plans each portal at its times, applies what was approved, and serves the status page,\n" +
 			"/metrics, /healthz and /readyz. SIGTERM lets the step on the wire settle; a second one ends at once.",
 		Example: "  plumbline serve --config plumbline.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.open(cmd.Context())
 			if err != nil {
@@ -92,11 +92,11 @@ func (a *app) serve(ctx context.Context, s *shop, portals []daemon.Portal, addr 
 		mux.Handle("GET /metrics", metrics)
 		web.Probes(mux, opts)
 		g.Go(func() error { return serveHTTP(ctx, ml, mux) })
-		fmt.Fprintf(a.stderr, "metrics on http://%s/metrics\n", ml.Addr())
+		a.tell("metrics on http://%s/metrics", ml.Addr())
 	}
 	g.Go(func() error { return serveHTTP(ctx, l, web.Handler(opts)) })
 	g.Go(func() error { return d.Run(ctx) })
-	fmt.Fprintf(a.stderr, "serving http://%s/\n", l.Addr())
+	a.tell("serving http://%s/", l.Addr())
 	return g.Wait()
 }
 

@@ -100,13 +100,16 @@ func (s *shop) portals(ctx context.Context, names []string) ([]daemon.Portal, er
 	if len(names) == 0 {
 		names = known
 	}
-	if len(names) == 0 {
+	if len(known) == 0 {
 		return nil, usage("there is no portal yet: connect one with plumbline portal connect NAME --crm hubspot")
 	}
 	var out []daemon.Portal
-	for _, n := range names {
+	for i, n := range names {
 		if !slices.Contains(known, n) {
-			return nil, usage("there is no portal %q; there are: %s", n, strings.Join(known, ", "))
+			return nil, noPortal(n, known)
+		}
+		if slices.Contains(names[:i], n) {
+			continue
 		}
 		p, err := s.portal(ctx, n)
 		if err != nil {
@@ -115,6 +118,10 @@ func (s *shop) portals(ctx context.Context, names []string) ([]daemon.Portal, er
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+func noPortal(name string, known []string) error {
+	return usage("%s", see(fmt.Sprintf("there is no portal %q%s", name, config.Meant(name, known)), "plumbline portal list"))
 }
 
 // names are the portals of the configuration, then those that are only connected.

@@ -61,7 +61,7 @@ func (a *app) syncPortals(ctx context.Context, s *shop, names []string, f report
 	}
 	cycle := s.cycle(wait)
 	views := []syncView{}
-	var first error
+	broken := 0
 	var v verdict
 	for _, p := range portals {
 		began := time.Now()
@@ -71,10 +71,10 @@ func (a *app) syncPortals(ctx context.Context, s *shop, names []string, f report
 			view.Read = map[string]crm.Count{}
 		}
 		if err != nil {
-			view.Incomplete = append(view.Incomplete, crm.Gap{Object: "portal", Why: err.Error()})
-			if first == nil {
-				first = err
+			if len(view.Incomplete) == 0 { // else it is told there already
+				view.Incomplete = []crm.Gap{{Object: "portal", Why: err.Error()}}
 			}
+			broken++
 		}
 		if view.Incomplete == nil {
 			view.Incomplete = []crm.Gap{}
@@ -88,17 +88,19 @@ func (a *app) syncPortals(ctx context.Context, s *shop, names []string, f report
 	if err := a.showSyncs(views, f); err != nil {
 		return err
 	}
-	if first != nil && allFailed(views) {
+	if broken == len(views) && nothingRead(views) {
 		return &exitError{code: exitFailed}
 	}
 	return v.err()
 }
 
-// allFailed reports whether nothing at all could be read.
-func allFailed(views []syncView) bool {
+// nothingRead reports whether not one record could be read.
+func nothingRead(views []syncView) bool {
 	for _, v := range views {
-		if len(v.Read) > 0 {
-			return false
+		for _, n := range v.Read {
+			if n.Read > 0 {
+				return false
+			}
 		}
 	}
 	return true
@@ -124,7 +126,7 @@ func (a *app) showSyncs(views []syncView, f report.Format) error {
 
 // progress shows how far a pull has come, on a terminal alone.
 func (a *app) progress(portal string) func(int64, *int64) {
-	if !isTerminal(a.stderr) {
+	if !isTerminal(a.stderr) || a.logFormat == logJSON {
 		return nil
 	}
 	var bar *progressbar.ProgressBar

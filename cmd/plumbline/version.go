@@ -13,7 +13,7 @@ func newVersion(a *app) *cobra.Command {
 		Use:     "version",
 		Short:   "Show the version",
 		Example: "  plumbline version",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintf(a.stdout, "plumbline %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 
 	"github.com/plumbline/plumbline/audit"
@@ -43,6 +44,10 @@ func Findings(w io.Writer, f Format, words *text.Words, style Style, list []Kept
 		}
 		return c.WriteAll(rows)
 	default:
+		if len(list) == 0 {
+			_, err := fmt.Fprintln(w, "No findings.")
+			return err
+		}
 		var rows [][]string
 		for _, k := range list {
 			rows = append(rows, []string{k.Severity.String(), k.Policy, k.ID, clip(subjectName(k.Finding), 28), clip(k.StageName, 18), clip(k.OwnerName, 18), text.Money(k.Value), k.Opened.Time().Format("2 Jan 2006"), words.Sentence(k.Finding)})

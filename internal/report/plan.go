@@ -103,7 +103,7 @@ func Runs(w io.Writer, f Format, style Style, runs ...*remedy.Result) error {
 		if len(runs) == 1 {
 			return WriteJSON(w, runs[0])
 		}
-		return WriteJSON(w, runs)
+		return WriteJSON(w, notNil(runs))
 	}
 	for _, r := range runs {
 		if err := runTable(w, style, r); err != nil {
@@ -123,19 +123,19 @@ func runTable(w io.Writer, style Style, r *remedy.Result) error {
 		}
 	}
 	parts := []string{}
-	for _, state := range []remedy.State{remedy.Applied, remedy.Undone, remedy.Approved, remedy.Rejected, remedy.Applying, remedy.Stale, remedy.Failed, remedy.Proposed, remedy.Manual} {
+	for _, state := range []remedy.State{remedy.Applied, remedy.Undone, remedy.Approved, remedy.Rejected, remedy.Applying, remedy.Stale, remedy.Failed,
+		remedy.Proposed, remedy.Manual, remedy.Expired, remedy.Superseded} {
 		if n[state] > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", text.Thousands(int64(n[state])), state))
 		}
 	}
-	head := "Nothing to do"
-	if len(parts) > 0 {
-		head = strings.Join(parts, ", ")
-	}
-	if r.Run != "" {
-		fmt.Fprintf(w, "%s: %s (run %s)\n", r.Portal, head, r.Run)
-	} else {
-		fmt.Fprintf(w, "%s: %s\n", r.Portal, head)
+	switch {
+	case len(parts) == 0:
+		fmt.Fprintf(w, "%s: nothing to do\n", r.Portal)
+	case r.Run != "":
+		fmt.Fprintf(w, "%s: %s (run %s)\n", r.Portal, strings.Join(parts, ", "), r.Run)
+	default:
+		fmt.Fprintf(w, "%s: %s\n", r.Portal, strings.Join(parts, ", "))
 	}
 	if len(rows) == 0 {
 		return nil
