@@ -144,7 +144,7 @@ func (a *app) demoPortals(ctx context.Context, f *demoFlags, base, dir string) e
 		return v.err()
 	}
 	a.tell("a cycle runs every minute; Ctrl-C ends the demo")
-	return a.serve(ctx, s, portals, f.listen, false)
+	return a.serve(ctx, s, portals, f.listen)
 }
 
 // quietly is the app without what the OAuth flow tells a person: the demo answers the consent page itself.

@@ -93,6 +93,9 @@ func facts(list []audit.Check) crm.Fact {
 		if !c.Off {
 			f |= c.Policy.Facts
 		}
+		if c.Mode == audit.ModeAuto {
+			f |= crm.FactBuyer | crm.FactTouch // the guard asks for the last two-way contact
+		}
 	}
 	// Statistics need the way that every deal took.
 	return f | crm.FactHistory | crm.FactStageEntry

@@ -39,7 +39,7 @@ func newServe(a *app) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			return failed(a.serve(cmd.Context(), s, portals, s.cfg.Server.Listen, false))
+			return failed(a.serve(cmd.Context(), s, portals, s.cfg.Server.Listen))
 		},
 	}
 }
@@ -65,9 +65,9 @@ func (s *shop) lock() (unlock func(), err error) {
 	return func() { _ = l.Unlock() }, nil // the process ends here, and its lock with it
 }
 
-// serve runs the daemon and the pages until ctx ends. soon makes every portal's first cycle due at once.
-func (a *app) serve(ctx context.Context, s *shop, portals []daemon.Portal, addr string, soon bool) error {
-	d, err := daemon.New(ctx, daemon.Options{Cycle: s.cycle(false), Portals: portals, Now: a.now, Log: s.log, Soon: soon})
+// serve runs the daemon and the pages until ctx ends.
+func (a *app) serve(ctx context.Context, s *shop, portals []daemon.Portal, addr string) error {
+	d, err := daemon.New(ctx, daemon.Options{Cycle: s.cycle(false), Portals: portals, Now: a.now, Log: s.log})
 	if err != nil {
 		return err
 	}

@@ -239,7 +239,7 @@ func (s *shop) rules(p config.Portal, list []audit.Check, loc *time.Location, no
 			limits.Money = crm.Money{Amount: amount, Currency: m.Currency}
 		}
 	}
-	o := remedy.Options{FallbackOwner: p.FallbackOwner, Zone: loc, Limits: limits, Grace: map[string]time.Duration{}}
+	o := remedy.Options{FallbackOwner: p.FallbackOwner, Zone: loc, Limits: limits, Guard: s.cfg.Guard.Duration(), Grace: map[string]time.Duration{}}
 	for _, c := range list {
 		if c.Grace > 0 && c.Pipeline == "" {
 			o.Grace[c.Policy.ID] = c.Grace.Duration()

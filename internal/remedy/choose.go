@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
@@ -224,11 +225,19 @@ func (p *planner) autoApprove() (held string) {
 		return ""
 	}
 	var ready []*Step
+	guarded := 0
 	for _, s := range p.steps {
 		ripe := p.now.Sub(s.Made) >= p.Grace[s.Policy]
-		if s.State == Proposed && s.Mode == audit.ModeAuto && s.Ended.IsZero() && ripe {
+		switch {
+		case s.State != Proposed || s.Mode != audit.ModeAuto || !s.Ended.IsZero() || !ripe:
+		case p.guarded(s):
+			guarded++
+		default:
 			ready = append(ready, s)
 		}
+	}
+	if len(ready) == 0 && guarded > 0 {
+		return fmt.Sprintf("steps on deals that had two-way contact within %s, or of which that is not known: %d", days(p.Guard), guarded)
 	}
 	if len(ready) == 0 {
 		return ""
@@ -244,6 +253,26 @@ func (p *planner) autoApprove() (held string) {
 		p.touch(s, s.entry(string(Approved), autoWho, p.now))
 	}
 	return ""
+}
+
+// guarded reports whether a step is about a deal that is to be left alone: who talks with the buyer decides.
+func (p *planner) guarded(s *Step) bool {
+	if p.Guard == 0 || s.Deal == "" {
+		return false
+	}
+	if p.Contact == nil {
+		return true
+	}
+	at, known := p.Contact(s.Deal)
+	return !known || at.Add(p.Guard) > p.now
+}
+
+// days writes a time of whole days as such.
+func days(d time.Duration) string {
+	if n := d / (24 * time.Hour); n > 0 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%d days", n)
+	}
+	return d.String()
 }
 
 // autoWho stands in decisions for the configuration that allows a policy to act by itself.

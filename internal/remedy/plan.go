@@ -36,6 +36,8 @@ type Input struct {
 	Store  Store
 	Words  Words
 	Now    time.Time
+	// Contact tells when a deal last had two-way contact, none if it never had, or that this is not known. Guard needs it.
+	Contact func(deal string) (at crm.Instant, known bool)
 	Options
 }
 
@@ -50,6 +52,8 @@ type Options struct {
 	Limits Limits
 	// Grace is, by policy, how long a step waits as a proposal before auto may approve it.
 	Grace map[string]time.Duration
+	// Guard keeps auto off a deal that had two-way contact within it, or of which that is not known. 0 is no guard.
+	Guard time.Duration
 	// Hold keeps auto from approving anything, and says why: a freeze, the hours outside the write window.
 	Hold string
 }

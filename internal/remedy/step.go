@@ -135,6 +135,16 @@ func (s *Step) move(to State, why string, at crm.Instant) error {
 	return nil
 }
 
+// Unasked reports whether nobody but the configuration approved the step.
+func (s *Step) Unasked() bool {
+	for _, d := range s.Decisions {
+		if d.Verdict == Approved && d.Version == s.Version && d.Who != autoWho {
+			return false
+		}
+	}
+	return s.Undoes == ""
+}
+
 // creates reports whether the step makes a new record.
 func (s *Step) creates() bool { return s.Edit.Op == crm.OpAddTask || s.Edit.Op == crm.OpAddProperty }
 
