@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -116,13 +117,30 @@ func (c *Cycle) Plan(ctx context.Context, p Portal, r *audit.Result, who string,
 			return err
 		}
 		editor, _ := conn.(connectors.Editor) // without one every step is a person's
-		plan, err = remedy.NewPlan(ctx, remedy.Input{Result: r, Schema: snap.Schema, Editor: editor, Store: c.Store, Words: c.Words, Now: c.Now(), Options: opts})
+		plan, err = remedy.NewPlan(ctx, remedy.Input{
+			Result: r, Schema: snap.Schema, Editor: editor, Store: c.Store, Words: c.Words, Now: c.Now(), Contact: contact(snap), Options: opts,
+		})
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", p.Name, err)
 	}
 	return plan, nil
+}
+
+// contact tells of a deal when the buyer was last heard of; where that is not known, when it was last touched at all.
+func contact(snap *crm.Snapshot) func(deal string) (crm.Instant, bool) {
+	return func(deal string) (crm.Instant, bool) {
+		i, ok := snap.Find(deal)
+		if !ok {
+			return 0, false
+		}
+		r := snap.Deal(i)
+		if r.Known.Has(crm.FactBuyer) {
+			return r.Buyer, true
+		}
+		return r.Touch, r.Known.Has(crm.FactTouch)
+	}
 }
 
 // Run is one run of apply or undo.
@@ -161,7 +179,7 @@ func (c *Cycle) write(ctx context.Context, p Portal, run Run, what string, do fu
 			return err
 		}
 		out, err = do(ctx, remedy.Application{
-			Portal: p.Name, Editor: editor, Schema: schema, Store: c.Store, Now: c.Now, Run: run.ID, Who: run.Who, Max: run.Max, Steps: run.Steps, Settle: stopTimeout,
+			Portal: p.Name, Editor: editor, Schema: schema, Store: c.Store, Now: c.Now, Run: run.ID, Who: run.Who, Max: run.Max, Steps: run.Steps, Settle: settleTime,
 		})
 		return err
 	})
@@ -169,4 +187,9 @@ func (c *Cycle) write(ctx context.Context, p Portal, run Run, what string, do fu
 		return out, fmt.Errorf("%s %s: %w", what, p.Name, err)
 	}
 	return out, nil
+}
+
+// NewRunID names a run of apply or undo: its time, and letters that make it unique.
+func NewRunID(now time.Time) string {
+	return crm.At(now).Time().Format("20060102T150405") + "-" + rand.Text()[:6]
 }

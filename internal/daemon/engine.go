@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -21,14 +20,17 @@ import (
 const (
 	jobTimeout  = 60 * time.Second
 	maxAttempts = 3
-	rescueAfter = 90 * time.Second // above jobTimeout: River rescues by age alone
-	stopTimeout = 30 * time.Second // how long a step on the wire may take to settle
+	// settleTime is how long a step on the wire may take to settle once its job is over.
+	settleTime = 30 * time.Second
+	// rescueAfter is when a job counts as dead. The engine knows its age alone, so the oldest living one must be younger.
+	rescueAfter = jobTimeout + settleTime + 30*time.Second
 )
 
 // engine is a job engine on either database.
 type engine interface {
 	Start(ctx context.Context) error
-	Stop(ctx context.Context) error
+	// StopAndCancel ends the contexts of what runs, waits for it, and puts it back to be run again.
+	StopAndCancel(ctx context.Context) error
 	Insert(ctx context.Context, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
 }
 
@@ -41,57 +43,69 @@ func newEngine(ctx context.Context, pool *pgxpool.Pool, writer *sql.DB, workers 
 }
 
 func newClient[T any](ctx context.Context, driver riverdriver.Driver[T], workers *river.Workers, parallel int, log *slog.Logger) (engine, error) {
-	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet(log)})
-	if err != nil {
-		return nil, fmt.Errorf("prepare the job tables: %w", err)
-	}
-	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return nil, fmt.Errorf("migrate the job tables: %w", err)
+	quiet := slog.New(leveled{log.Handler()})
+	if err := migrate(ctx, driver, quiet); err != nil {
+		return nil, fmt.Errorf("bring the job tables up to date: %w", err)
 	}
 	c, err := river.NewClient(driver, &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: parallel}},
 		Workers:              workers,
-		Logger:               quiet(log),
+		Logger:               quiet,
 		JobTimeout:           jobTimeout,
+		JobStuckThreshold:    settleTime,
 		MaxAttempts:          maxAttempts,
 		RescueStuckJobsAfter: rescueAfter,
-		SoftStopTimeout:      stopTimeout,
 		ErrorHandler:         failures{log},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start the job engine: %w", err)
+		return nil, fmt.Errorf("make the job engine: %w", err)
 	}
 	return c, nil
 }
 
-// failures logs jobs that ended in an error. Errors of a portal are told by the cycle; these are of the engine.
+// migrateTries is how often the migration is tried: of replicas that start together one wins each of the few versions, and
+// the others find it done when they look again.
+const migrateTries = 10
+
+func migrate[T any](ctx context.Context, driver riverdriver.Driver[T], log *slog.Logger) error {
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: log})
+	if err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err == nil || try == migrateTries || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// failures logs the jobs that failed. Those that were stopped to be run again are none.
 type failures struct{ log *slog.Logger }
 
+// HandleError logs an attempt that failed.
 func (f failures) HandleError(_ context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	if !errors.Is(err, context.Canceled) {
-		f.log.Error("job", "kind", job.Kind, "attempt", job.Attempt, "error", err)
-	}
+	f.log.Error(job.Kind+" failed", "error", err, "attempt", job.Attempt, "of", job.MaxAttempts)
 	return nil
 }
 
+// HandlePanic logs a bug.
 func (f failures) HandlePanic(_ context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
-	f.log.Error("job panicked", "kind", job.Kind, "value", value, "trace", trace)
+	f.log.Error(job.Kind+" panicked", "value", value, "trace", trace)
 	return nil
 }
 
-// quiet keeps the engine's own housekeeping out of the log below warnings.
-func quiet(log *slog.Logger) *slog.Logger {
-	return slog.New(leveled{log.Handler()})
-}
-
+// leveled keeps the engine's own housekeeping out of the log below warnings.
 type leveled struct{ slog.Handler }
 
+// Enabled implements [slog.Handler].
 func (l leveled) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && l.Handler.Enabled(ctx, level)
 }
 
+// WithAttrs implements [slog.Handler].
 func (l leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return leveled{l.Handler.WithAttrs(attrs)}
 }
 
+// WithGroup implements [slog.Handler].
 func (l leveled) WithGroup(name string) slog.Handler { return leveled{l.Handler.WithGroup(name)} }

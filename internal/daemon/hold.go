@@ -9,9 +9,6 @@ import (
 	"github.com/plumbline/plumbline/internal/store"
 )
 
-// renewEvery is how often a lease of 60 s is renewed.
-const renewEvery = 20 * time.Second
-
 // hold runs do while it holds the portal's lease. When the lease is lost, do's context ends. The lease is renewed until do
 // has returned, also after ctx has ended: what is on the wire settles under it.
 func (c *Cycle) hold(ctx context.Context, portal string, do func(context.Context) error) error {
@@ -19,38 +16,53 @@ func (c *Cycle) hold(ctx context.Context, portal string, do func(context.Context
 	if err != nil {
 		return err
 	}
-	held, lost := context.WithCancelCause(ctx)
-	defer lost(nil)
 	keep := context.WithoutCancel(ctx)
-	done, renewed := make(chan struct{}), make(chan struct{})
+	held, end := context.WithCancelCause(ctx)
+	done, kept := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(renewed)
-		t := time.NewTicker(renewEvery)
-		defer t.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-t.C:
-				if err := lease.Renew(keep); err != nil {
-					lost(fmt.Errorf("the lease of %s was lost: %w", portal, err))
-					return
-				}
-			}
+		defer close(kept)
+		if err := renew(keep, lease, done); err != nil {
+			end(err)
+		}
+	}()
+	defer func() { // a panic of do must not keep the portal from others
+		close(done)
+		<-kept
+		end(nil)
+		release, cancel := context.WithTimeout(keep, 5*time.Second)
+		defer cancel()
+		if err := lease.Release(release); err != nil {
+			c.Log.Warn("release the lease", "portal", portal, "error", err)
 		}
 	}()
 	err = do(held)
-	close(done)
-	<-renewed
 	if cause := context.Cause(held); cause != nil && ctx.Err() == nil {
-		err = errors.Join(err, cause)
-	}
-	release, cancel := context.WithTimeout(keep, 5*time.Second)
-	defer cancel()
-	if e := lease.Release(release); e != nil {
-		c.Log.Warn("release the lease", "portal", portal, "error", e)
+		return errors.Join(err, cause)
 	}
 	return err
+}
+
+// renew keeps a lease alive until done is closed. It fails when somebody else has it, or when it may have run out because
+// the store did not answer.
+func renew(ctx context.Context, lease *store.Lease, done <-chan struct{}) error {
+	t := time.NewTicker(store.LeaseRenewal)
+	defer t.Stop()
+	for renewed := time.Now(); ; {
+		select {
+		case <-done:
+			return nil
+		case began := <-t.C:
+			try, cancel := context.WithTimeout(ctx, store.LeaseRenewal/2)
+			err := lease.Renew(try)
+			cancel()
+			switch {
+			case err == nil:
+				renewed = began
+			case errors.Is(err, store.ErrLeaseLost) || time.Since(renewed) > store.LeaseTime-store.LeaseRenewal:
+				return err
+			}
+		}
+	}
 }
 
 // acquire takes the lease; with Wait it asks again until it gets it or ctx ends.

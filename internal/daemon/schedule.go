@@ -1,0 +1,54 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/internal/store"
+)
+
+// next is the first time after a moment that a schedule names, in its own zone.
+func next(s store.Schedule, after time.Time) (crm.Instant, error) {
+	loc, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		return 0, fmt.Errorf("time zone %q is not known", s.Zone)
+	}
+	spec, err := cron.ParseStandard(s.Cron)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a schedule: %w", s.Cron, err)
+	}
+	at := nextIn(spec, after.In(loc))
+	if at.IsZero() {
+		return 0, fmt.Errorf("%q names no time within five years", s.Cron)
+	}
+	return crm.At(at), nil
+}
+
+// everyHour is the bit of a cron field that was written as a star.
+const everyHour = 1 << 63
+
+// nextIn is the first time that a schedule names after a moment, in the moment's zone. When the clocks change, a schedule
+// for every hour goes by the time that passes, and one for hours of the day by what the clocks show: it neither loses the
+// run of an hour that is left out, which comes that much later, nor runs twice in an hour that comes twice.
+func nextIn(s cron.Schedule, after time.Time) time.Time {
+	spec, ok := s.(*cron.SpecSchedule)
+	if !ok || spec.Hour&everyHour != 0 {
+		return s.Next(after)
+	}
+	for shown := relabel(after, time.UTC); ; {
+		if shown = spec.Next(shown); shown.IsZero() {
+			return shown
+		}
+		if at := relabel(shown, after.Location()); at.After(after) {
+			return at
+		}
+	}
+}
+
+// relabel is the moment at which the clocks of a zone show what t shows.
+func relabel(t time.Time, loc *time.Location) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
+}
