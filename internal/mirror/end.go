@@ -20,7 +20,7 @@ const unreadable = "unreadable deals"
 // skew is how far the CRM's clock may be from ours.
 const skew = 10 * time.Minute
 
-// missing compares what was read by a full walk with the count taken before it. Deals that were deleted during the walk
+// missing compares what was read by a full walk with the count taken at its beginning. Deals that were deleted during the walk
 // explain a difference, which a second count shows; deals created during it must not hide one.
 func (r *run) missing(ctx context.Context) []crm.Gap {
 	expected := r.expected()

@@ -26,11 +26,12 @@ type fakePortal struct {
 	size    int           // of a page
 	next    int           // number of the next new deal
 
-	during func(page int)       // runs after a page was made
-	fail   func(page int) error // breaks the walk off before a page
-	broken map[string]bool      // deals that come and cannot be read
-	calls  map[string]int
-	asked  []crm.Work
+	during    func(page int)       // runs after a page was made
+	fail      func(page int) error // breaks the walk off before a page
+	uncounted error                // why it does not count its deals
+	broken    map[string]bool      // deals that come and cannot be read
+	calls     map[string]int
+	asked     []crm.Work
 }
 
 func newPortal(deals int) *fakePortal {
@@ -116,7 +117,7 @@ func (p *fakePortal) Refresh(_ context.Context, s crm.Schema) (crm.Schema, error
 
 func (p *fakePortal) Count(context.Context, crm.Instant) (int64, error) {
 	p.calls["count"]++
-	return int64(len(p.deals)), nil
+	return int64(len(p.deals)), p.uncounted
 }
 
 func (p *fakePortal) Deals(ctx context.Context, _ crm.Schema, work crm.Work) iter.Seq2[crm.Page, error] {

@@ -43,9 +43,7 @@ func (r *run) run(ctx context.Context) (*crm.Snapshot, error) {
 	if err := r.setUp(ctx); err != nil {
 		return nil, r.give(ctx, fmt.Errorf("read the set-up: %w", err))
 	}
-	if err := r.begin(ctx); err != nil {
-		return nil, r.give(ctx, err)
-	}
+	r.begin(ctx)
 	walked := r.walk(ctx)
 	if walked != nil && r.takeUp != nil && r.pages == 0 && !passing(walked) {
 		r.opts.Log.WarnContext(ctx, "an interrupted sync cannot go on where it stood, it begins again", "portal", r.opts.Portal, "error", walked)
@@ -84,26 +82,34 @@ func (r *run) setUp(ctx context.Context) (err error) {
 	return err
 }
 
-// begin takes up the parts of an interrupted walk, or counts the deals before a new one.
-func (r *run) begin(ctx context.Context) error {
+// begin takes up the parts of an interrupted walk.
+func (r *run) begin(ctx context.Context) {
 	r.rows = crm.NewBuilder(r.opts.Portal, r.opts.CRM, r.schema)
-	if r.takeUp != nil {
-		for _, part := range r.parts {
-			for i := range int32(part.Len()) {
-				r.add(ctx, part.Export(i))
-			}
+	if r.takeUp == nil {
+		return
+	}
+	for _, part := range r.parts {
+		for i := range int32(part.Len()) {
+			r.add(ctx, part.Export(i))
 		}
-		r.pending, r.saved = nil, r.rows.Len()
-		r.newest = max(r.newest, r.sync.Watermark)
-		for _, g := range r.sync.Completeness.Gaps {
-			for g.Object == unreadable && int64(len(r.failed)) < r.sync.Completeness.Read["deals"].Failed {
-				r.failed = append(r.failed, g.Why)
-			}
+	}
+	r.pending, r.saved = nil, r.rows.Len()
+	r.newest = max(r.newest, r.sync.Watermark)
+	for _, g := range r.sync.Completeness.Gaps {
+		for g.Object == unreadable && int64(len(r.failed)) < r.sync.Completeness.Read["deals"].Failed {
+			r.failed = append(r.failed, g.Why)
 		}
+	}
+}
+
+// prove takes the count that the walk is compared with at its end, once the first page is there: a portal that never had a
+// deal need not be asked.
+func (r *run) prove(ctx context.Context, page crm.Page) error {
+	counter, ok := r.conn.(connectors.Counter)
+	if !ok || !r.sync.Full || r.expected() != nil {
 		return nil
 	}
-	counter, ok := r.conn.(connectors.Counter)
-	if !ok || !r.sync.Full {
+	if page.Last && len(r.ids)+len(r.failed) == 0 && (r.base == nil || r.base.Len() == 0) {
 		return nil
 	}
 	n, err := counter.Count(ctx, 0)
@@ -144,6 +150,9 @@ func (r *run) walk(ctx context.Context) error {
 		}
 		r.failed = append(r.failed, page.Failed...)
 		r.sync.Cursor = page.Next
+		if err := r.prove(ctx, page); err != nil {
+			return err
+		}
 		if r.opts.Progress != nil {
 			r.opts.Progress(int64(len(r.ids)), r.expected())
 		}
@@ -168,7 +177,7 @@ func (r *run) known(id string, modified crm.Instant) bool {
 	return ok && !modified.IsZero() && r.base.Columns().Modified[i] == modified
 }
 
-// expected is the count taken before the walk, nil where there is none.
+// expected is the count taken at the beginning of the walk, nil where there is none.
 func (r *run) expected() *int64 { return r.sync.Completeness.Read["deals"].Expected }
 
 const mostRereads = 3
