@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,7 +11,7 @@ import (
 // Metric describes one metric, for its documentation.
 type Metric struct {
 	Name, Help string
-	Type       string   // gauge or counter
+	Type       string   // gauge, summary or counter
 	Labels     []string // sorted
 }
 
@@ -23,8 +24,13 @@ func Catalogue() ([]Metric, error) {
 	reg := prometheus.NewRegistry()
 	r := NewRequests(prometheus.NewRegistry())
 	shown := zeros{}
-	for _, d := range NewCollector(nil, nil).all() {
-		if err := shown.add(d, prometheus.GaugeValue); err != nil {
+	f := newFamilies()
+	for _, d := range f.all() {
+		kind := valueOf(prometheus.GaugeValue)
+		if slices.Contains(f.summaries(), d) {
+			kind = summaryOf
+		}
+		if err := shown.add(d, kind); err != nil {
 			return nil, err
 		}
 	}
@@ -34,7 +40,7 @@ func Catalogue() ([]Metric, error) {
 	}{{r.total, prometheus.CounterValue}, {r.tokens, prometheus.CounterValue}, {r.wait, prometheus.CounterValue}, {r.budget, prometheus.GaugeValue}} {
 		ch := make(chan *prometheus.Desc, 1)
 		v.vec.Describe(ch)
-		if err := shown.add(<-ch, v.kind); err != nil {
+		if err := shown.add(<-ch, valueOf(v.kind)); err != nil {
 			return nil, err
 		}
 	}
@@ -51,6 +57,10 @@ func Catalogue() ([]Metric, error) {
 		for _, l := range f.GetMetric()[0].GetLabel() {
 			m.Labels = append(m.Labels, l.GetName())
 		}
+		if m.Type == "summary" {
+			m.Labels = append(m.Labels, "quantile")
+			slices.Sort(m.Labels)
+		}
 		out = append(out, m)
 	}
 	return out, nil
@@ -59,10 +69,23 @@ func Catalogue() ([]Metric, error) {
 // zeros holds one value of each metric, with empty labels.
 type zeros map[*prometheus.Desc]prometheus.Metric
 
+// maker makes an example of a metric.
+type maker func(d *prometheus.Desc, labels ...string) (prometheus.Metric, error)
+
+func valueOf(kind prometheus.ValueType) maker {
+	return func(d *prometheus.Desc, labels ...string) (prometheus.Metric, error) {
+		return prometheus.NewConstMetric(d, kind, 0, labels...)
+	}
+}
+
+func summaryOf(d *prometheus.Desc, labels ...string) (prometheus.Metric, error) {
+	return prometheus.NewConstSummary(d, 0, 0, nil, labels...)
+}
+
 // add makes a metric of a description, which does not tell how many labels it has.
-func (z zeros) add(d *prometheus.Desc, kind prometheus.ValueType) error {
+func (z zeros) add(d *prometheus.Desc, example maker) error {
 	for n := range mostLabels {
-		m, err := prometheus.NewConstMetric(d, kind, 0, make([]string, n)...)
+		m, err := example(d, make([]string, n)...)
 		if err == nil {
 			z[d] = m
 			return nil

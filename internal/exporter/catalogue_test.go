@@ -17,7 +17,7 @@ func TestCatalogue(t *testing.T) {
 	for _, m := range all {
 		byName[m.Name] = m
 	}
-	want := len(NewCollector(nil, nil).all()) + 4
+	want := len((&families{}).all()) + 4
 	if len(byName) != want || len(all) != want {
 		t.Errorf("%d metrics, %d names, want %d of each", len(all), len(byName), want)
 	}
@@ -31,6 +31,7 @@ func TestCatalogue(t *testing.T) {
 	}
 	for _, w := range []Metric{
 		{Name: "plumbline_findings", Type: "gauge", Labels: []string{"policy", "portal", "severity", "state"}},
+		{Name: "plumbline_stage_days", Type: "summary", Labels: []string{"pipeline", "portal", "quantile", "stage"}},
 		{Name: "plumbline_sync_complete", Type: "gauge", Labels: []string{"portal"}},
 		{Name: "plumbline_api_requests_total", Type: "counter", Labels: []string{"object", "outcome", "portal"}},
 		{Name: "plumbline_api_budget_remaining", Type: "gauge", Labels: []string{"portal", "unit"}},
