@@ -41,6 +41,31 @@ type Refresher interface {
 	Refresh(ctx context.Context, schema crm.Schema) (crm.Schema, error)
 }
 
+// Historian reads the stage history of deals one by one, where it costs too much to come with a walk.
+type Historian interface {
+	// History yields the history of deals, of which it reads ID, Stage and Created, in the order given. It ends with the first
+	// error; a deal whose history did not come can be asked for again. What it spends leaves enough of the day's budget for
+	// the walks of that day.
+	History(ctx context.Context, schema crm.Schema, deals []crm.Deal) iter.Seq2[crm.History, error]
+	// HistoryTokens is what the history of one deal costs of the CRM's budget; 0 where nothing is counted.
+	HistoryTokens() int64
+}
+
+// Estimator tells what a full pull will cost, before it is made.
+type Estimator interface {
+	Estimate(ctx context.Context, facts crm.Fact) (Estimate, error)
+}
+
+// Estimate is what a full pull will cost, and what it cost to find that out.
+type Estimate struct {
+	Requests, Tokens         int64
+	Seconds                  float64
+	OwnRequests, OwnTokens   int64    // of the estimate itself
+	Deals, OpenDeals         int64    // counted
+	TokensPerDay, DailyShare int64    // the CRM's daily budget and the part of it that may be used; 0 where nothing is counted
+	Assumed                  []string // what was assumed because no count tells it
+}
+
 // Comparer tells whether two texts of a field mean the same, such as 1500 and 1500.00, where a CRM may store another text
 // than it was sent.
 type Comparer interface {
@@ -123,6 +148,14 @@ type Auth struct {
 	Token     string   // path of the token endpoint, under api_url
 	Scopes    []string // without which nothing can be read
 	Optional  []string // without which something cannot be judged or written
+	// TokenAtConsent says that the token endpoint is under oauth_url, as the consent page is.
+	TokenAtConsent bool
+	// SecretInHeader says that the token endpoint takes client id and secret by HTTP Basic authentication.
+	SecretInHeader bool
+	// APIField is where the token reply names the API's URL; "": it is as configured.
+	APIField string
+	// StaticHeader is the header that takes a static token; "": Authorization, as a bearer token.
+	StaticHeader string
 	// AccountField and ScopesField are where the token reply names the account and the granted scopes, beside what OAuth says.
 	AccountField, ScopesField string
 }
@@ -144,6 +177,10 @@ type Options struct {
 	Observe func(Call)
 	// LossReason and LossDetail name the properties that hold loss reasons; "" leaves the choice to the connector.
 	LossReason, LossDetail string
+	// TokensPerDay is the CRM's daily budget where it counts tokens, 0: not known. DailyShare is the part of it, up to 1,
+	// that may be used; 0: a fifth.
+	TokensPerDay int64
+	DailyShare   float64
 	// ReadOnly makes Open return a connector without [Editor].
 	ReadOnly bool
 }

@@ -24,6 +24,7 @@ func allowed() map[string][]string {
 		"connectors":               {"internal/crm"},
 		"connectors/internal/rest": {"connectors"},
 		"connectors/hubspot":       {"connectors", "connectors/internal/rest", "internal/crm"},
+		"connectors/pipedrive":     {"connectors", "connectors/internal/rest", "internal/crm"},
 		"connectors/csvfile":       {"connectors", "connectors/internal/rest", "internal/crm"},
 		"connectors/all":           {"connectors", "connectors/*"},
 		"connectors/conformance":   {"connectors", "internal/crm", "internal/sandbox", "internal/sandbox/*"},

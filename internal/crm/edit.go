@@ -36,6 +36,9 @@ const (
 	FieldLabel   = "label"
 	FieldType    = "type"    // enumeration | string
 	FieldOptions = "options" // JSON array of [Option], in order
+
+	FieldRotDays     = "rot_days"    // of a stage: days without activity after which a deal rots; "" switches rotting off
+	FieldProbability = "probability" // of a stage, in the CRM's own unit
 )
 
 // Fields maps neutral field names to values.

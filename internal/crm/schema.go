@@ -19,6 +19,8 @@ type Schema struct {
 	ClosedStages bool `json:"closed_stages"`
 	// ActivityBased is true where planned activities are first-class in the CRM's own method (Pipedrive).
 	ActivityBased bool `json:"activity_based"`
+	// ActivityKinds says what the CRM's own types of activities are: call, meeting, email or task; nil where that is not needed.
+	ActivityKinds map[string]string `json:"activity_kinds,omitempty"`
 }
 
 // MissingFact names a fact that a portal cannot give.

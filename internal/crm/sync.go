@@ -40,6 +40,8 @@ type Work struct {
 	// Known reports whether a deal is already kept as of a modification time: it need not be read any further, nor
 	// yielded. nil: nothing is known. A walk by modification time that finds only known deals ends after its one request.
 	Known func(id string, modified Instant) bool `json:"-"`
+	// Sweep asks a walk by modification time to read again, too, what no modification time shows: once a day.
+	Sweep bool
 }
 
 // Page is one page of a walk over deals.
@@ -49,6 +51,15 @@ type Page struct {
 	Failed []string // ids, or a description, of records that could not be read, each with its reason
 	Next   Cursor   // where the walk goes on after this page
 	Last   bool
+}
+
+// History is a deal's way through the stages, as read for that deal alone.
+type History struct {
+	Deal  string
+	Moves []StageMove // oldest first, beginning with the entry at creation
+	// Complete reports that no move is missing: what the CRM keeps reaches back to the deal's creation, and its moves follow
+	// one another.
+	Complete bool
 }
 
 // Sync is the record of one pull of a portal.

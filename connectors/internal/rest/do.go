@@ -35,6 +35,8 @@ type Config struct {
 	Read func(status int, header http.Header, body []byte) Signal
 	// Fatal reports whether an error of the transport is final, as a revoked authorization is; nil: none is.
 	Fatal func(error) bool
+	// Spend is asked, just before each try, for what the request costs of a budget; its error ends the request. nil: nothing is counted.
+	Spend func(ctx context.Context, r Request) error
 	// Observe is told of each try that ended; nil: nobody listens.
 	Observe func(Exchange)
 }
@@ -44,6 +46,7 @@ type Exchange struct {
 	Operation string
 	Status    int // 0 when no answer came
 	Signal    Signal
+	Cost      int64
 	Wait      time.Duration // waited for the pace before it
 }
 
@@ -65,6 +68,8 @@ type Request struct {
 	Body         any      // sent as JSON; nil: none
 	Write        bool     // it may change something, so it is sent once
 	Lanes        []string // the limits that it counts against
+	Cost         int64    // what it costs of the CRM's budget, where that is counted
+	Spare        bool     // it can wait for another day
 }
 
 // Reply is the last answer to a request. It is also given beside an [Error] with a status, so that a caller can read what
@@ -85,6 +90,9 @@ type Client struct {
 func New(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Spend == nil {
+		cfg.Spend = func(context.Context, Request) error { return nil }
 	}
 	if cfg.Fatal == nil {
 		cfg.Fatal = func(error) bool { return false }
@@ -278,6 +286,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	call, cfg := callOf(ctx), t.client.cfg
 	call.body, call.signal = nil, Signal{Max: -1, Remaining: -1}
 	waited, release, err := cfg.Pace.wait(ctx, call.request.Lanes, call.notBefore)
+	if err == nil {
+		if err = cfg.Spend(ctx, call.request); err != nil {
+			release()
+		}
+	}
 	if err != nil {
 		if req.Body != nil {
 			req.Body.Close()
@@ -296,7 +309,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.stayAway(&call.signal)
 		cfg.Pace.learn(call.request.Lanes, call.signal)
 	}
-	cfg.Observe(Exchange{Operation: call.request.Operation, Status: status, Signal: call.signal, Wait: waited})
+	cfg.Observe(Exchange{Operation: call.request.Operation, Status: status, Signal: call.signal, Cost: call.request.Cost, Wait: waited})
 	cfg.Log.Debug("request", "operation", call.request.Operation, "method", call.request.Method, "path", call.request.Path,
 		"status", status, "try", call.tries, "waited", waited)
 	if err != nil {

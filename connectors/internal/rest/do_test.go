@@ -89,6 +89,35 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// What a budget refuses is not sent, and each try is paid for.
+func TestEachTryIsPaidFor(t *testing.T) {
+	c, s, _ := newClient(t, func(n int, _ *http.Request) (*http.Response, error) {
+		if n < 3 {
+			return reply(503, ""), nil
+		}
+		return reply(200, "{}"), nil
+	})
+	left := int64(35)
+	c.cfg.Spend = func(_ context.Context, r Request) error {
+		if left < r.Cost {
+			return &ExhaustedError{What: "the purse"}
+		}
+		left -= r.Cost
+		return nil
+	}
+	costs := get
+	costs.Cost = 10
+	if _, err := c.Do(t.Context(), costs, nil); err != nil || s.n != 3 || left != 5 {
+		t.Errorf("error %v after %d tries, %d left; want 3 tries of 10", err, s.n, left)
+	}
+	_, err := c.Do(t.Context(), costs, nil)
+	var e *Error
+	var exhausted *ExhaustedError
+	if !errors.As(err, &exhausted) || !errors.As(err, &e) || e.Sent || s.n != 3 {
+		t.Errorf("error %v, sent %d; want a refusal that was not sent", err, s.n)
+	}
+}
+
 func TestWritesAreSentOnce(t *testing.T) {
 	for name, bad := range map[string]func() (*http.Response, error){
 		"500":     func() (*http.Response, error) { return reply(500, "{}"), nil },
