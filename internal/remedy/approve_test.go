@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plumbline/plumbline/connectors"
 	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/remedy"
 )
@@ -98,4 +99,15 @@ func TestDecisionsNeedASelection(t *testing.T) {
 	if err != nil || line(&remedy.Result{Steps: got}) != "x : there is no such step\n" {
 		t.Errorf("an unknown step: %v, %v", got, err)
 	}
+}
+
+func TestApprovedStepThatCannotBeDoneAnyMore(t *testing.T) {
+	d := newDesk(past("1", "2026-12-01"))
+	d.plan(t)
+	d.approveAll(t)
+	d.portal.verdict = func(e crm.Edit) connectors.Verdict {
+		return connectors.Verdict{Key: e.Key, Feasible: connectors.FeasibleManual, Words: "the scope is missing"}
+	}
+	d.find(past("1", "2026-12-02"))
+	d.expect(t, "the edit changed and cannot be done", "close_date 1 v2 manual")
 }

@@ -191,7 +191,6 @@ func (p *planner) digest(owner string, rest []*draft, onDeal map[string]string) 
 			return nil
 		}
 		old.Ended = p.now
-		p.episodes[old.Base]++
 		delete(p.living, old.Base)
 		p.touch(old, nil)
 	}

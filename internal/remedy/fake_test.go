@@ -40,7 +40,7 @@ func (m *memory) Steps(_ context.Context, f remedy.Filter) ([]remedy.Step, error
 		s.Rev = m.revs[id]
 		ok := (f.Portal == "" || s.Portal == f.Portal) && (f.Policy == "" || s.Policy == f.Policy) && (f.Run == "" || s.Outcome.Run == f.Run) &&
 			(len(f.IDs) == 0 || slices.Contains(f.IDs, id)) && (len(f.States) == 0 || slices.Contains(f.States, s.State)) &&
-			(len(f.Undoes) == 0 || slices.Contains(f.Undoes, s.Undoes)) && (!f.Living || s.Ended.IsZero() || s.Made >= f.Since)
+			(len(f.Undoes) == 0 || slices.Contains(f.Undoes, s.Undoes)) && (!f.Living || s.Ended.IsZero() || s.Ended >= f.Since)
 		if ok {
 			out = append(out, s)
 		}
@@ -53,9 +53,7 @@ func (m *memory) Episodes(context.Context, string) (map[string]int, error) {
 	out := map[string]int{}
 	steps, err := m.Steps(context.Background(), remedy.Filter{})
 	for _, s := range steps {
-		if !s.Ended.IsZero() {
-			out[s.Base]++
-		}
+		out[s.Base]++
 	}
 	return out, err
 }

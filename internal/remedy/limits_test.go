@@ -94,3 +94,27 @@ func TestGraceComesFirst(t *testing.T) {
 	d.day(2)
 	d.expect(t, "two days later", "close_date 1 v1 approved")
 }
+
+func TestLimitPerDayCountsWhatIsOver(t *testing.T) {
+	auto := func(id string) audit.Finding {
+		return with(past(id, "2026-12-01"), func(f *audit.Finding) { f.Fix.Mode = audit.ModeAuto })
+	}
+	d := newDesk(auto("1"))
+	d.portal.records[deal("1")] = crm.Fields{crm.FieldCloseDate: "2026-10-01"}
+	d.opts.Daemon, d.opts.Limits = true, remedy.Limits{PerRun: 1, PerDay: 1}
+	d.opts.Grace = map[string]time.Duration{"close-date-past": 8 * 24 * time.Hour}
+	d.expect(t, "at once", "close_date 1 v1 proposed")
+	d.day(9)
+	d.find(auto("1"), auto("2"))
+	d.expect(t, "ripe", "close_date 1 v1 approved", "close_date 2 v1 proposed")
+	d.apply(t)
+	d.clk.advance(time.Hour)
+	d.find(auto("2"))
+	d.plan(t)
+	d.opts.Grace = nil
+	d.clk.advance(time.Hour)
+	d.find(auto("2"))
+	if p := d.plan(t); p.Held != "steps within a day: 2, allowed: 1" {
+		t.Errorf("held: %q", p.Held)
+	}
+}

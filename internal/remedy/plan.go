@@ -230,6 +230,7 @@ func (p *planner) reconcile(d *draft) {
 func (p *planner) add(d *draft) {
 	s := d.Step
 	s.ID = episodeID(s.Base, p.episodes[s.Base])
+	p.episodes[s.Base]++
 	s.Version, s.Portal, s.Plan, s.Made, s.Updated = 1, p.plan.Portal, p.plan.ID, p.now, p.now
 	s.Edit.Key = s.ID
 	s.Needs = p.needs(d)
@@ -241,7 +242,6 @@ func (p *planner) add(d *draft) {
 // succeed ends a step that came to nothing and makes a new one of the draft.
 func (p *planner) succeed(old *Step, d *draft) {
 	old.Ended = p.now
-	p.episodes[old.Base]++
 	p.touch(old, nil)
 	p.add(d)
 }

@@ -218,6 +218,7 @@ func (r *run) settled(ctx context.Context, s *Step) ([]Change, error) {
 		if err := o.move(Undone, "undone by step "+s.ID, at); err != nil {
 			continue // it was undone before
 		}
+		o.Ended = 0 // it mutes its finding from now on, though that was gone in the meantime
 		e := o.entry(string(Undone), r.Who, at)
 		e.Run = r.Run
 		changes = append(changes, Change{o, e})

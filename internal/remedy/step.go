@@ -46,9 +46,9 @@ func (s State) next() []State {
 	case Manual:
 		return []State{Proposed, Rejected, Expired, Superseded}
 	case Approved:
-		// Back to proposed when the edit changed after it was approved. Straight to applied or stale when the live record
-		// already shows After, or neither Before nor After: no request leaves then.
-		return []State{Applying, Applied, Stale, Rejected, Proposed, Superseded}
+		// Back to proposed or manual when the edit changed after it was approved. Straight to applied or stale when the live
+		// record already shows After, or neither Before nor After: no request leaves then.
+		return []State{Applying, Applied, Stale, Rejected, Proposed, Manual, Superseded}
 	case Applying:
 		return []State{Applied, Stale, Failed, Approved}
 	case Failed:
@@ -178,7 +178,7 @@ type Filter struct {
 	Policy string
 	Run    string
 	Undoes []string
-	// Living leaves out steps that have ended, but for those made at or after Since.
+	// Living leaves out steps that ended before Since.
 	Living bool
 	Since  crm.Instant
 }
@@ -187,7 +187,7 @@ type Filter struct {
 type Store interface {
 	// Steps returns the steps that a filter selects, by the time they were made and by id.
 	Steps(ctx context.Context, f Filter) ([]Step, error)
-	// Episodes counts a portal's ended steps by base.
+	// Episodes counts a portal's steps by base, ended or not.
 	Episodes(ctx context.Context, portal string) (map[string]int, error)
 	// SavePlan keeps a plan without its steps.
 	SavePlan(ctx context.Context, p Plan) error

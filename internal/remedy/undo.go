@@ -58,7 +58,7 @@ func (r *run) planUndo(ctx context.Context, sel Selection) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := undoPlan{run: r, selected: map[string]*Step{}, undoing: undoing, dependents: dependents, taken: map[string]*Step{}}
+	u := undoPlan{run: r, selected: map[string]*Step{}, undoing: undoing, dependents: dependents, taken: map[string]*Step{}, ids: []string{}}
 	u.named = len(sel.Steps) > 0 || onlyUndid
 	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(b.Outcome.Sent, a.Outcome.Sent) }) // last write first
 	for i := range steps {
@@ -122,7 +122,7 @@ type undoPlan struct {
 	dependents map[string][]string
 	taken      map[string]*Step // the undo by the step that it undoes; nil: it cannot be undone
 	changes    []Change
-	ids        []string
+	ids        []string // never nil: no step at all must not be taken for no limit
 }
 
 // take makes the undo of a selected step, or takes up the one that an earlier call made. What rests on the step is taken

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/remedy"
 )
@@ -181,5 +182,44 @@ func TestUndoIsTakenUpAgain(t *testing.T) {
 	}
 	if got := states(t, m); len(got) != 2 || got["s"] != remedy.Undone {
 		t.Errorf("states %v", got)
+	}
+}
+
+func TestUndoOfNothingAppliesNothing(t *testing.T) {
+	m, p, clk := newMemory(), newPortal(), &clock{testNow}
+	p.records[deal("1")] = crm.Fields{crm.FieldOwner: "a"}
+	give(t, m, &remedy.Step{ID: "s", Edit: setEdit("1", crm.Fields{crm.FieldOwner: "a"}, crm.Fields{crm.FieldOwner: "b"})})
+	undone(t, app(m, p, clk, "r2"), remedy.Selection{Run: "no such run"})
+	if p.calls != 0 || states(t, m)["s"] != remedy.Approved {
+		t.Errorf("an undo applied the approved step: %v", states(t, m))
+	}
+}
+
+func TestUndoMutesAFindingThatWasGone(t *testing.T) {
+	d := newDesk(past("1", "2026-12-01"))
+	d.portal.records[deal("1")] = crm.Fields{crm.FieldCloseDate: "2026-10-01"}
+	d.opts.Daemon, d.opts.Limits = true, remedy.Limits{PerRun: 9, PerDay: 9}
+	auto := func() audit.Finding {
+		return with(past("1", "2026-12-01"), func(f *audit.Finding) { f.Fix.Mode = audit.ModeAuto })
+	}
+	d.find(auto())
+	first := d.expect(t, "first", "close_date 1 v1 approved").Steps[0].ID
+	d.apply(t)
+	d.day(1)
+	d.find()
+	d.expect(t, "the finding is gone")
+	undone(t, app(d.memory, d.portal, d.clk, "undo"), remedy.Selection{Steps: []string{first}})
+	for range 3 {
+		d.day(1)
+		d.find(auto())
+		d.expect(t, "undone: auto does not do it again")
+	}
+	d.day(1)
+	d.find()
+	d.expect(t, "gone again")
+	d.day(1)
+	d.find(auto())
+	if p := d.expect(t, "a new problem", "close_date 1 v1 approved"); len(p.Steps) != 1 || p.Steps[0].ID == first {
+		t.Errorf("the new step's id was used before: %v", p.Steps)
 	}
 }

@@ -66,7 +66,7 @@ func (db *DB) Steps(ctx context.Context, f remedy.Filter) ([]remedy.Step, error)
 			c.add("run = ?", part.Run)
 		}
 		if part.Living {
-			c.add("(ended_at = 0 OR made_at >= ?)", int64(part.Since))
+			c.add("(ended_at = 0 OR ended_at >= ?)", int64(part.Since))
 		}
 		in(&c, "state", part.States)
 		in(&c, "id", part.IDs)
@@ -132,19 +132,19 @@ func scanSteps(rows *sql.Rows, out []remedy.Step) ([]remedy.Step, error) {
 	return out, rows.Err()
 }
 
-// Episodes counts a portal's ended steps by base.
+// Episodes counts a portal's steps by base, ended or not.
 func (db *DB) Episodes(ctx context.Context, portal string) (map[string]int, error) {
 	out := map[string]int{}
-	rows, err := db.read().QueryContext(ctx, `SELECT base, COUNT(*) FROM steps WHERE portal = $1 AND ended_at > 0 GROUP BY base`, portal)
+	rows, err := db.read().QueryContext(ctx, `SELECT base, COUNT(*) FROM steps WHERE portal = $1 GROUP BY base`, portal)
 	if err != nil {
-		return nil, fmt.Errorf("count ended steps: %w", err)
+		return nil, fmt.Errorf("count steps by base: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var base string
 		var n int
 		if err := rows.Scan(&base, &n); err != nil {
-			return nil, fmt.Errorf("count ended steps: %w", err)
+			return nil, fmt.Errorf("count steps by base: %w", err)
 		}
 		out[base] = n
 	}

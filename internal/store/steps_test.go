@@ -126,7 +126,7 @@ func TestEpisodesAndStates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(map[string]int{first.ID: 1}, episodes); diff != "" {
+		if diff := cmp.Diff(map[string]int{first.ID: 2, third.ID: 1}, episodes); diff != "" {
 			t.Error(diff)
 		}
 		states, err := db.StepStates(t.Context(), "acme")
@@ -136,7 +136,7 @@ func TestEpisodesAndStates(t *testing.T) {
 		if diff := cmp.Diff(map[remedy.State]int{remedy.Approved: 1, remedy.Manual: 1}, states); diff != "" {
 			t.Error(diff)
 		}
-		living, err := db.Steps(t.Context(), remedy.Filter{Portal: "acme", Living: true, Since: first.Made + 1})
+		living, err := db.Steps(t.Context(), remedy.Filter{Portal: "acme", Living: true, Since: first.Ended + 1})
 		if err != nil || len(living) != 2 {
 			t.Errorf("living: %v, %v; want two", living, err)
 		}

@@ -16,7 +16,8 @@ CREATE TABLE steps (
 );
 CREATE INDEX steps_by_state ON steps (portal, state);
 CREATE INDEX steps_living ON steps (portal) WHERE ended_at = 0;
-CREATE INDEX steps_ended ON steps (portal, base) WHERE ended_at > 0;
+CREATE INDEX steps_by_base ON steps (portal, base);
+CREATE INDEX steps_ended ON steps (portal, ended_at) WHERE ended_at > 0;
 CREATE INDEX steps_by_run ON steps (run) WHERE run <> '';
 CREATE INDEX steps_by_undoes ON steps (undoes) WHERE undoes <> '';
 
