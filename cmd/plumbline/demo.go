@@ -73,8 +73,14 @@ func (a *app) demo(ctx context.Context, f *demoFlags) error {
 		}
 		defer os.RemoveAll(tmp)
 		dir = tmp
-	} else if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	} else {
+		var err error
+		if dir, err = filepath.Abs(dir); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
 	}
 	server, err := a.newServer(&f.sandbox)
 	if err != nil {
