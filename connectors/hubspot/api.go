@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -146,6 +147,7 @@ func (c *reader) getAccount(ctx context.Context) (account, error) {
 func (c *reader) associated(ctx context.Context, from, to string, ids []string) (map[string][]string, error) {
 	out := map[string][]string{}
 	var open []associationFrom
+	asked := map[associationFrom]bool{}
 	for _, id := range ids {
 		open = append(open, associationFrom{ID: id})
 	}
@@ -164,7 +166,12 @@ func (c *reader) associated(ctx context.Context, from, to string, ids []string) 
 				out[r.From.ID] = append(out[r.From.ID], strings.Trim(string(o.ID), `"`))
 			}
 			if after := r.Paging.Next.After; after != "" {
-				open = append(open, associationFrom{ID: r.From.ID, After: after})
+				next := associationFrom{ID: r.From.ID, After: after}
+				if asked[next] {
+					return nil, fmt.Errorf("reading the %s of %s: the page %q was there before: it would never end", to, from, after)
+				}
+				asked[next] = true
+				open = append(open, next)
 			}
 		}
 	}

@@ -2,8 +2,10 @@ package hubspot
 
 import (
 	"context"
+	"iter"
 	"slices"
 
+	"github.com/plumbline/plumbline/connectors/internal/rest"
 	"github.com/plumbline/plumbline/internal/crm"
 )
 
@@ -29,26 +31,34 @@ func (c *reader) Gone(ctx context.Context, known []string) ([]crm.Gone, error) {
 	budget := (len(known) + pageSize - 1) / pageSize
 	var gone []crm.Gone
 	ended := false
-	err := c.list(ctx, true, func(l list) bool {
+	for l, err := range c.list(ctx, true) {
+		if err != nil {
+			return nil, err
+		}
 		for _, r := range l.Results {
 			if mine[r.ID] {
 				gone = append(gone, crm.Gone{ID: r.ID, Why: "archived"})
 			}
 		}
 		budget--
-		ended = l.Paging.Next.After == ""
-		return budget > 0
-	})
-	if err != nil || ended {
-		return gone, err
+		if ended = l.Paging.Next.After == ""; budget <= 0 {
+			break
+		}
+	}
+	if ended {
+		return gone, nil
 	}
 	return c.goneByID(ctx, known, mine)
 }
 
-// goneByID lists every deal and looks at what is missing.
+// goneByID lists every deal and looks at what is missing. A list that was cut short must not take deals away, so those that
+// it lacks are asked for by id first.
 func (c *reader) goneByID(ctx context.Context, known []string, mine map[string]bool) ([]crm.Gone, error) {
 	into := map[string]string{}
-	err := c.list(ctx, false, func(l list) bool {
+	for l, err := range c.list(ctx, false) {
+		if err != nil {
+			return nil, err
+		}
 		for _, r := range l.Results {
 			delete(mine, r.ID)
 			d, err := (&decoder{}).deal(r)
@@ -59,12 +69,17 @@ func (c *reader) goneByID(ctx context.Context, known []string, mine map[string]b
 				into[id] = r.ID
 			}
 		}
-		return true
-	})
-	if err != nil {
-		return nil, err
 	}
 	left := slices.DeleteFunc(slices.Clone(known), func(id string) bool { return !mine[id] })
+	for some := range slices.Chunk(slices.Clone(left), batchSize) {
+		rows, err := c.readDeals(ctx, some, []string{propModified}, false, false)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			left = slices.DeleteFunc(left, func(id string) bool { return id == r.ID })
+		}
+	}
 	gone, err := c.why(ctx, left)
 	for i, g := range gone {
 		if survivor, ok := into[g.ID]; ok {
@@ -74,17 +89,10 @@ func (c *reader) goneByID(ctx context.Context, known []string, mine map[string]b
 	return gone, err
 }
 
-// list walks over the deals, archived or not, with as little of each as will do, until look returns false.
-func (c *reader) list(ctx context.Context, archived bool, look func(list) bool) error {
-	for after := ""; ; {
+// list walks over the deals, archived or not, with as little of each as will do.
+func (c *reader) list(ctx context.Context, archived bool) iter.Seq2[list, error] {
+	return rest.Pages(ctx, "", func(ctx context.Context, after string) (list, string, error) {
 		l, err := c.listDeals(ctx, []string{propertyStage, propMerged}, false, archived, after)
-		if err != nil {
-			return err
-		}
-		next := l.Paging.Next.After
-		if !look(l) || next == "" || next == after {
-			return nil
-		}
-		after = next
-	}
+		return l, l.Paging.Next.After, err
+	})
 }

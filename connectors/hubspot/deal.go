@@ -208,7 +208,7 @@ func (d *decoder) moves(history []entry) []crm.StageMove {
 	var out []crm.StageMove
 	for _, e := range history {
 		at, err := instant(e.Timestamp, d.zone)
-		if err != nil {
+		if err != nil || at.IsZero() {
 			return nil // a history with a hole is none
 		}
 		out = append(out, crm.StageMove{Stage: e.Value, At: at, Origin: origin(e.SourceType)})

@@ -28,8 +28,8 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 
 const mark = "plumbline:"
 
-// keyRe finds the key that we wrote at the end of a record's text.
-var keyRe = regexp.MustCompile(`(?:\n|<br ?/?>|<p>)?plumbline:([^\s<>()]+)\)?(?:</p>)?\s*$`)
+// keyRe finds the key that we wrote at the end of a record's text. HubSpot wraps a text that somebody edits into tags.
+var keyRe = regexp.MustCompile(`(?:\n|<br ?/?>|(?:<(?:p|div|span)\b[^<>]*>)+)?plumbline:([^\s<>()&]+)\)?(?:\s|&nbsp;|</?[a-z][^<>]*>)*$`)
 
 // withKey puts an edit's key under a text, as its last line.
 func withKey(text, key string) string {

@@ -128,6 +128,8 @@ func verdict(reply rest.Reply, err error) crm.Receipt {
 		r.Outcome, r.Why = crm.OutcomeUnknown, err.Error()
 	case e.Status == http.StatusForbidden && len(scopes(p)) > 0:
 		r.Why = "missing scope " + strings.Join(scopes(p), " or ")
+	case e.Status == http.StatusUnauthorized: // HubSpot's own words: no valid indicator that the token is spent
+		r.Why, r.Again = r.Why+"; HubSpot did not accept the authorization", true
 	case e.Status == http.StatusTooManyRequests || e.Status == http.StatusLocked || e.Status == 477:
 		r.Why, r.Again = r.Why+"; HubSpot was busy, it can be tried again", true
 	}

@@ -249,6 +249,9 @@ func (e *editor) keys(ctx context.Context, tasks []string) (map[string]string, e
 			return nil, err
 		}
 		for _, r := range rows {
+			if r.bad != nil { // it may be the very one that is looked for
+				return nil, fmt.Errorf("reading tasks: task %s cannot be decoded", r.ID)
+			}
 			if !r.Archived {
 				body, _ := r.Properties.get(taskBody)
 				_, out[r.ID] = cutKey(body)

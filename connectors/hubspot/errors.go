@@ -31,7 +31,8 @@ func explain(doing string, reply rest.Reply, err error) error {
 		return fmt.Errorf("%s: %w: %w", doing, connectors.ErrUnauthorized, err)
 	case e.Status == http.StatusForbidden:
 		return fmt.Errorf("%w: %w", err, &connectors.ScopeError{Operation: doing, Scopes: scopes(told(reply))})
-	case e.Status == http.StatusNotFound:
+	case e.Status == http.StatusNotFound && (e.Method == http.MethodGet || told(reply).Category == "OBJECT_NOT_FOUND"):
+		// That of a batch without a category comes from a proxy or a path that is no more, and says nothing of records.
 		return fmt.Errorf("%s: %w: %w", doing, connectors.ErrNotFound, err)
 	case e.Status == http.StatusTooManyRequests:
 		return fmt.Errorf("%s: %w: %w", doing, &connectors.LimitError{What: "the rate limit"}, err)

@@ -209,8 +209,9 @@ func TestKeys(t *testing.T) {
 		"<p>Call.</p><p>plumbline:0f</p>":          {"<p>Call.</p>", "0f"},
 		"Call.<br>plumbline:0f\n":                  {"Call.", "0f"},
 		"plumbline:0f is not at the end":           {"plumbline:0f is not at the end", ""},
-		"":                                         {"", ""},
-		"Made by Plumbline (plumbline:0f)":         {"Made by Plumbline (", "0f"},
+		`<div dir="auto"><p>Call.</p><p style="margin:0;">plumbline:0f&nbsp;</p></div>`: {`<div dir="auto"><p>Call.</p>`, "0f"},
+		"":                                 {"", ""},
+		"Made by Plumbline (plumbline:0f)": {"Made by Plumbline (", "0f"},
 	} {
 		if rest, key := cutKey(text); rest != want[0] || key != want[1] {
 			t.Errorf("%q gives %q and %q, want %q", text, rest, key, want)

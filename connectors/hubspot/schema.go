@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,11 +91,13 @@ func (c *reader) when(text string) crm.Instant {
 // kindOf reads a stage's kind off its probability: HubSpot takes a stage for closed exactly when that is 0 or 1.
 func kindOf(s stage) (crm.Status, *float64) {
 	p, err := strconv.ParseFloat(s.Metadata["probability"], 64)
+	unset := err != nil || math.IsNaN(p)
+	p = min(max(p, 0), 1)
 	closed := s.Metadata["isClosed"] == "true"
 	switch {
-	case err != nil && closed:
+	case unset && closed:
 		return crm.Lost, nil // nothing says that it is won
-	case err != nil:
+	case unset:
 		return crm.Open, nil
 	case p >= 1 || closed && p > 0.5:
 		return crm.Won, &p

@@ -60,9 +60,11 @@ func TestKindsGoByProbability(t *testing.T) {
 	}{
 		{"1.0", "true", crm.Won}, {"0.0", "true", crm.Lost}, {"0.9", "false", crm.Open}, {"0.8", "false", crm.Open}, {"1", "", crm.Won}, {"0", "", crm.Lost},
 		{"", "false", crm.Open}, {"", "true", crm.Lost}, {"0.1", "true", crm.Lost},
+		{"NaN", "false", crm.Open}, {"Infinity", "true", crm.Won}, {"-3", "", crm.Lost},
 	}
 	for _, tt := range tests {
-		if got, _ := kindOf(stage{Metadata: map[string]string{"probability": tt.probability, "isClosed": tt.closed}}); got != tt.want {
+		got, p := kindOf(stage{Metadata: map[string]string{"probability": tt.probability, "isClosed": tt.closed}})
+		if got != tt.want || p != nil && !(*p >= 0 && *p <= 1) {
 			t.Errorf("probability %q, closed %q: %s, want %s", tt.probability, tt.closed, got, tt.want)
 		}
 	}

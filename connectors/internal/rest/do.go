@@ -53,6 +53,7 @@ type Exchange struct {
 // Signal is what one answer says of the CRM's limits.
 type Signal struct {
 	Max, Remaining int64         // of the limit of the first lane; -1 where it does not say
+	Budget         int64         // what remains of a budget that no lane counts; -1 where it does not say
 	Per            time.Duration // the length of that limit's window; 0 where it does not say
 	Throttled      string        // the lane whose limit refused the request; "" when none did
 	RetryAfter     time.Duration // how long to stay away; 0 where it does not say
@@ -284,7 +285,7 @@ type transport struct {
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	call, cfg := callOf(ctx), t.client.cfg
-	call.body, call.signal = nil, Signal{Max: -1, Remaining: -1}
+	call.body, call.signal = nil, Signal{Max: -1, Remaining: -1, Budget: -1}
 	waited, release, err := cfg.Pace.wait(ctx, call.request.Lanes, call.notBefore)
 	if err == nil {
 		if err = cfg.Spend(ctx, call.request); err != nil {

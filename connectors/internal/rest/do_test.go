@@ -268,4 +268,8 @@ func TestPages(t *testing.T) {
 	if seen, err := walk(""); err == nil || len(seen) != 3 {
 		t.Errorf("a list that names itself gave %v, %v", seen, err)
 	}
+	next["b"], next["c"] = "c", "a"
+	if seen, err := walk(""); err == nil || len(seen) > 20 {
+		t.Errorf("a list that goes round in a circle gave %v, %v", seen, err)
+	}
 }
