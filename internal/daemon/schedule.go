@@ -38,17 +38,28 @@ func nextIn(s cron.Schedule, after time.Time) time.Time {
 	if !ok || spec.Hour&everyHour != 0 {
 		return s.Next(after)
 	}
-	for shown := relabel(after, time.UTC); ; {
+	shown := time.Date(after.Year(), after.Month(), after.Day(), after.Hour(), after.Minute(), after.Second(), 0, time.UTC)
+	for {
 		if shown = spec.Next(shown); shown.IsZero() {
 			return shown
 		}
-		if at := relabel(shown, after.Location()); at.After(after) {
+		if at := when(shown, after.Location()); at.After(after) {
 			return at
 		}
 	}
 }
 
-// relabel is the moment at which the clocks of a zone show what t shows.
-func relabel(t time.Time, loc *time.Location) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
+// when is the moment at which the clocks of a zone show what shown, in UTC, says. What they show twice is the first time
+// of the two; what they never show, the moment at which they would have.
+func when(shown time.Time, zone *time.Location) time.Time {
+	offset := func(t time.Time) time.Duration {
+		_, seconds := t.In(zone).Zone()
+		return time.Duration(seconds) * time.Second
+	}
+	before, after := offset(shown.Add(-24*time.Hour)), offset(shown.Add(24*time.Hour))
+	first, second := shown.Add(-before), shown.Add(-after)
+	if offset(first) != before && offset(second) == after {
+		return second.In(zone)
+	}
+	return first.In(zone)
 }
