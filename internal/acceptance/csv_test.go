@@ -65,7 +65,7 @@ type verdicts struct {
 	unknown map[string]bool
 }
 
-func (b *sides) of(r *audit.Result, policy string) verdicts {
+func (b sides) of(r *audit.Result, policy string) verdicts {
 	v := verdicts{map[string]audit.Finding{}, map[string]bool{}}
 	name := func(ref crm.Ref) string {
 		id := ref.ID
@@ -91,8 +91,8 @@ func (b *sides) of(r *audit.Result, policy string) verdicts {
 }
 
 // compare holds that both sides say the same of every record that both could judge. A record that one side could not judge
-// is no difference; of how many that holds is returned by policy.
-func (b *sides) compare(t *testing.T) (unknown map[string]int) {
+// is no difference; of how many that holds is returned by policy. With facts, what the findings say must be the same too.
+func (b sides) compare(t *testing.T, facts bool) (unknown map[string]int) {
 	t.Helper()
 	unknown = map[string]int{}
 	for _, policy := range slices.Sorted(maps.Keys(b.file.Judged)) {
@@ -117,7 +117,7 @@ func (b *sides) compare(t *testing.T) (unknown map[string]int) {
 				if f.Since.IsZero() { // the store has put in when the finding was first seen
 					p.Since = 0
 				}
-				if diff := gocmp.Diff(said(f, p), said(p, f)); diff != "" {
+				if diff := gocmp.Diff(said(f, p), said(p, f)); facts && diff != "" {
 					if differ++; differ <= 3 {
 						t.Errorf("%s of %s (-file +portal):\n%s", policy, name, diff)
 					}
@@ -167,7 +167,7 @@ func TestMavenAsFileAndAsPortal(t *testing.T) {
 				File: source, History: history, Stages: "Prospecting,Engaging,Won=won,Lost=lost",
 				Map: "id=opportunity_id,owner=sales_agent,company=account,stage=deal_stage,created=engage_date,closed=close_date,expected_close=close_date,amount=close_value,lost_reason=",
 			}, asOf)
-			b.compare(t)
+			b.compare(t, true)
 			counts := map[string]int{"close-date-missing": 1589, "amount-missing": 1589, "lost-reason-missing": 2473, "open-too-long": 1445}
 			if history != "" {
 				counts["stale-in-stage"] = 1434
@@ -217,10 +217,19 @@ func TestAPlainFileAsPortal(t *testing.T) {
 			t.Parallel()
 			world := sandbox.Generate(sandbox.GenOptions{Deals: 600, Seed: seed, Plant: []string{"stale-in-stage", "open-too-long", "stage-skipped", "stage-regressed",
 				"close-date-past", "close-date-missing", "amount-missing", "owner-missing", "no-next-activity", "lost-reason-missing", "often-skipped-stage", "status-as-stage", "too-many-stages"}})
-			b := bothSides(t, plainFile(t, world), world.Now)
-			for policy, n := range b.compare(t) {
+			o := plainFile(t, world)
+			for policy, n := range bothSides(t, o, world.Now).compare(t, true) {
 				if policy != "owner-inactive" { // a file does not tell who has left
 					t.Errorf("%s: %d records could be judged by one side only", policy, n)
+				}
+			}
+			// Without the histories the file still tells when each deal entered its stage. The portal takes that for all of the
+			// history, and so knows of deals that were closed as they were created: averages differ, findings do not.
+			o.History = ""
+			needHistory := []string{"owner-inactive", "stage-skipped", "stage-regressed", "unused-stage", "often-skipped-stage"}
+			for policy, n := range bothSides(t, o, world.Now).compare(t, false) {
+				if !slices.Contains(needHistory, policy) {
+					t.Errorf("without histories, %s: %d records could be judged by one side only", policy, n)
 				}
 			}
 		})
