@@ -85,6 +85,9 @@ func verdict(s *Step, d Decision, seen map[string]int) string {
 		return fmt.Sprintf("it changed since version %d was seen", v)
 	}
 	d.Version = s.Version
+	if !s.Ended.IsZero() {
+		return fmt.Sprintf("it is %s, and over: its finding is gone, or another step took its place", s.State)
+	}
 	if d.Verdict == Approved && s.State == Approved {
 		if slices.ContainsFunc(s.Decisions, func(e Decision) bool { return e.Who == d.Who && e.Version == s.Version }) {
 			return "it is approved already"

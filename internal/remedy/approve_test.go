@@ -105,9 +105,26 @@ func TestApprovedStepThatCannotBeDoneAnyMore(t *testing.T) {
 	d := newDesk(past("1", "2026-12-01"))
 	d.plan(t)
 	d.approveAll(t)
-	d.portal.verdict = func(e crm.Edit) connectors.Verdict {
+	d.verdict = func(e crm.Edit) connectors.Verdict {
 		return connectors.Verdict{Key: e.Key, Feasible: connectors.FeasibleManual, Words: "the scope is missing"}
 	}
-	d.find(past("1", "2026-12-02"))
+	d.find(past("1", "2026-12-12"))
 	d.expect(t, "the edit changed and cannot be done", "close_date 1 v2 manual")
+}
+
+// A step that failed and was succeeded by another one must not be sent beside it.
+func TestAStepThatIsOverTakesNoDecision(t *testing.T) {
+	m := newMemory()
+	give(t, m, &remedy.Step{ID: "s", Ended: crm.At(testNow)})
+	steps, err := m.Steps(t.Context(), remedy.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps[0].State = remedy.Failed
+	if err := m.Record(t.Context(), []remedy.Change{{Step: &steps[0]}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := remedy.Approve(t.Context(), m, remedy.Selection{Steps: []string{"s"}}, "ann", crm.At(testNow)); err != nil || states(t, m)["s"] != remedy.Failed {
+		t.Errorf("the step is %s, %v", states(t, m)["s"], err)
+	}
 }

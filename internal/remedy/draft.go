@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -233,6 +234,23 @@ func sameEdit(a, b crm.Edit) bool {
 		delete(y, crm.FieldDue)
 	}
 	return maps.Equal(x, y)
+}
+
+// drifted reports whether a draft differs from an approved step in nothing but a close date that moved along with the days
+// since, and over weekends. An approval that held for one day only would never be carried out: it holds while its date lies ahead.
+func (p *planner) drifted(s *Step, d *draft) bool {
+	const weekend = 2
+	was, is := s.Edit.After[crm.FieldCloseDate], d.Edit.After[crm.FieldCloseDate]
+	alike := d.Edit
+	alike.After = maps.Clone(orNone(alike.After))
+	alike.After[crm.FieldCloseDate] = was
+	a, errA := time.Parse(time.DateOnly, was)
+	b, errB := time.Parse(time.DateOnly, is)
+	if errA != nil || errB != nil || !sameEdit(s.Edit, alike) {
+		return false
+	}
+	passed := math.Ceil(p.now.Days(s.Updated))
+	return a.After(p.Now) && b.Sub(a).Abs().Hours()/24 <= passed+weekend
 }
 
 // setBefore fills in the values that the fix does not say.

@@ -100,7 +100,7 @@ func TestLimitPerDayCountsWhatIsOver(t *testing.T) {
 		return with(past(id, "2026-12-01"), func(f *audit.Finding) { f.Fix.Mode = audit.ModeAuto })
 	}
 	d := newDesk(auto("1"))
-	d.portal.records[deal("1")] = crm.Fields{crm.FieldCloseDate: "2026-10-01"}
+	d.records[deal("1")] = crm.Fields{crm.FieldCloseDate: "2026-10-01"}
 	d.opts.Daemon, d.opts.Limits = true, remedy.Limits{PerRun: 1, PerDay: 1}
 	d.opts.Grace = map[string]time.Duration{"close-date-past": 8 * 24 * time.Hour}
 	d.expect(t, "at once", "close_date 1 v1 proposed")

@@ -211,7 +211,7 @@ func (p *planner) reconcile(d *draft) {
 	case Proposed, Manual:
 		p.revise(old, d, changed)
 	case Approved:
-		if changed {
+		if changed && !p.drifted(old, d) {
 			p.revise(old, d, true)
 			p.touch(old, old.entry(EventRevised, p.Who, p.now))
 		}

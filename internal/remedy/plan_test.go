@@ -175,7 +175,10 @@ func TestPlanChangesWithTheEdit(t *testing.T) {
 	d := newDesk(past("2", "2026-12-01"))
 	first := d.expect(t, "first", "close_date 2 v1 proposed")
 	d.approveAll(t)
-	d.find(past("2", "2026-12-02"))
+	d.day(3)
+	d.find(past("2", "2026-12-04"))
+	d.expect(t, "a date that moved with the days", "close_date 2 v1 approved")
+	d.find(past("2", "2026-12-15"))
 	second := d.expect(t, "another date after the approval", "close_date 2 v2 proposed")
 	if first.Steps[0].ID != second.Steps[0].ID || second.Steps[0].Plan != second.ID || !d.journalled(first.Steps[0].ID, remedy.EventRevised) {
 		t.Errorf("%+v", second.Steps[0])

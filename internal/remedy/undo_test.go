@@ -197,7 +197,7 @@ func TestUndoOfNothingAppliesNothing(t *testing.T) {
 
 func TestUndoMutesAFindingThatWasGone(t *testing.T) {
 	d := newDesk(past("1", "2026-12-01"))
-	d.portal.records[deal("1")] = crm.Fields{crm.FieldCloseDate: "2026-10-01"}
+	d.records[deal("1")] = crm.Fields{crm.FieldCloseDate: "2026-10-01"}
 	d.opts.Daemon, d.opts.Limits = true, remedy.Limits{PerRun: 9, PerDay: 9}
 	auto := func() audit.Finding {
 		return with(past("1", "2026-12-01"), func(f *audit.Finding) { f.Fix.Mode = audit.ModeAuto })
