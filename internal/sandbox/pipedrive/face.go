@@ -172,7 +172,7 @@ func (f *Face) dispatch(rt *route, p *portal, c *call) (any, *failure) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.touches = c.set.activityTouches
+	p.now, p.touches, p.actor = c.now, c.set.activityTouches, p.me.id
 	p.purge(c.now)
 	answer, err := rt.serve(p, c)
 	var fl *failure

@@ -3,6 +3,8 @@ package pipedrive
 import (
 	"crypto/sha1" //nolint:gosec // keys of custom fields look like its sums; nothing is protected by them
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -181,4 +183,39 @@ func (p *portal) serveField(c *call) (any, error) {
 		return one(f.view(c.set, c.list("include_fields"))), nil
 	}
 	return nil, c.notFound("Field")
+}
+
+// demanded reports whether the account's rules want the field filled for a deal where it stands.
+func (f *field) demanded(d *deal) bool {
+	return f.must.Enabled && (slices.Contains(f.must.Stages, d.stage) || slices.Contains(f.must.Statuses[itoa(d.pipeline)], d.status))
+}
+
+// refuses says why a value does not fit a custom field; "" when it does. null clears a field.
+func (f *field) refuses(v any) string {
+	if v == nil {
+		return ""
+	}
+	switch f.kind {
+	case "enum":
+		if !f.hasOption(v) {
+			return "Option not found"
+		}
+	case "set":
+		list, ok := v.([]any)
+		if !ok || len(list) == 0 || slices.ContainsFunc(list, func(e any) bool { return !f.hasOption(e) }) {
+			return "Expected an array of options; use null to clear"
+		}
+	case "date":
+		return isDate.refuses(v)
+	case "double", "int":
+		return isNumber.refuses(v)
+	default:
+		return isText.refuses(v)
+	}
+	return ""
+}
+
+func (f *field) hasOption(v any) bool {
+	n, ok := v.(json.Number)
+	return ok && slices.ContainsFunc(f.options, func(o option) bool { return fmt.Sprint(o.ID) == n.String() })
 }

@@ -1,6 +1,7 @@
 package pipedrive
 
 import (
+	"cmp"
 	"encoding/base64"
 	"slices"
 	"strconv"
@@ -11,7 +12,7 @@ import (
 // log notes a change of a deal. nil is null.
 func (p *portal) log(d *deal, at time.Time, field string, from, to any, source string) {
 	p.lastChange++
-	d.changes = append(d.changes, change{id: p.lastChange, at: at, field: field, old: textOf(from), new: textOf(to), user: d.owner, source: source})
+	d.changes = append(d.changes, change{id: p.lastChange, at: at, field: field, old: textOf(from), new: textOf(to), user: cmp.Or(p.actor, d.owner), source: source})
 }
 
 func textOf(v any) *string {
@@ -209,11 +210,19 @@ func (p *portal) formatted(ch change) any {
 		if v == nil {
 			return nil
 		}
-		id, _ := strconv.ParseInt(*v, 10, 64) // was made of one
-		if s := p.stage(id); s != nil {
+		if s := p.stage(idOf(v)); s != nil {
 			return s.name
 		}
 		return nil
 	}
 	return map[string]any{"old_value_formatted": name(ch.old), "new_value_formatted": name(ch.new)}
+}
+
+// idOf reads an id that a change holds; 0 for null.
+func idOf(v *string) int64 {
+	if v == nil {
+		return 0
+	}
+	id, _ := strconv.ParseInt(*v, 10, 64) // was made of one
+	return id
 }

@@ -33,7 +33,9 @@ type portal struct {
 	hooks      *table[*webhook]
 	lastID     int64 // of records that the face numbers itself
 	lastChange int64
-	touches    bool // whether activities, mails and notes count as updates of their deal, during a request
+	now        time.Time // of the request being served
+	actor      int64     // who makes changes now; 0: the deal's owner
+	touches    bool      // whether activities, mails and notes count as updates of their deal, during a request
 }
 
 // table holds the records of one kind in the order of their ids.

@@ -88,7 +88,7 @@ func dealQuery() []string {
 
 func dealRoutes() []route {
 	const deals = "/api/v2/deals"
-	read := []string{"deals:read"}
+	read, full := []string{"deals:read"}, []string{"deals:full"}
 	shown := []string{"include_fields", "custom_fields", "include_option_labels", "include_labels"}
 	return []route{
 		{pattern: "GET " + deals, op: "deals.list", cost: 10, scopes: read, query: dealQuery(), serve: (*portal).serveDeals},
@@ -96,6 +96,9 @@ func dealRoutes() []route {
 		{pattern: "GET " + deals + "/search", op: "deals.search", cost: 20, scopes: []string{"deals:read", "search:read"}, search: true,
 			query: []string{"term", "fields", "exact_match", "person_id", "organization_id", "status", "include_fields", "limit", "cursor"}, serve: (*portal).serveDealSearch},
 		{pattern: "GET " + deals + "/{id}", op: "deals.get", cost: 1, scopes: read, query: shown, serve: (*portal).serveDeal},
+		{pattern: "POST " + deals, op: "deals.create", cost: 5, scopes: full, serve: (*portal).serveDealCreate},
+		{pattern: "PATCH " + deals + "/{id}", op: "deals.update", cost: 5, scopes: full, serve: (*portal).serveDealPatch},
+		{pattern: "DELETE " + deals + "/{id}", op: "deals.delete", cost: 3, scopes: full, serve: (*portal).serveDealDelete},
 	}
 }
 
@@ -144,6 +147,8 @@ func versionOneRoutes() []route {
 	const deals = "/api/v1/deals"
 	read, recents, users := []string{"deals:read"}, []string{"recents:read"}, []string{"users:read", "admin"}
 	return []route{
+		{pattern: "GET " + deals + "/{id}", op: "deals.get_v1", cost: 2, scopes: read, serve: (*portal).serveDealV1},
+		{pattern: "PUT " + deals + "/{id}/merge", op: "deals.merge", cost: 40, scopes: []string{"deals:full"}, serve: (*portal).serveMerge},
 		{pattern: "GET " + deals + "/{id}/changelog", op: "deals.changelog", cost: 20, scopes: recents, serve: (*portal).serveChangelog},
 		{pattern: "GET " + deals + "/{id}/flow", op: "deals.flow", cost: 40, scopes: recents, serve: (*portal).serveFlow},
 		{pattern: "GET " + deals + "/summary", op: "deals.summary", cost: 40, scopes: read, serve: (*portal).serveSummary},
