@@ -17,6 +17,9 @@ import (
 // unreadable is the object of the gap for deals that came and could not be read.
 const unreadable = "unreadable deals"
 
+// andMore stands between the first deal that could not be read and how many others there are.
+const andMore = ", and "
+
 // skew is how far the CRM's clock may be from ours.
 const skew = 10 * time.Minute
 
@@ -92,7 +95,7 @@ func (r *run) end(ctx context.Context, gaps []crm.Gap) (*crm.Snapshot, error) {
 	if r.last != nil {
 		r.sync.Watermark = max(r.sync.Watermark, r.last.Watermark)
 	}
-	snap, err := r.merge(now, r.sync.Full && !lost)
+	snap, err := r.merge(now, r.sync.Full && !lost && !r.nameless)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +160,7 @@ func (r *run) count(gaps []crm.Gap) {
 	if n := len(r.failed); n > 0 {
 		why := r.failed[0]
 		if n > 1 {
-			why = fmt.Sprintf("%s, and %d more", why, n-1)
+			why = fmt.Sprintf("%s%s%d more", why, andMore, n-1)
 		}
 		gaps = append(gaps, crm.Gap{Object: unreadable, Why: why})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/plumbline/plumbline/connectors"
@@ -32,8 +33,10 @@ type run struct {
 	saved   int          // deals in parts
 	gone    map[string]bool
 	failed  []string
-	newest  crm.Instant // newest modification time read
-	pages   int
+	// nameless tells that of some deals that failed before the walk was taken up it is not known which they are.
+	nameless bool
+	newest   crm.Instant // newest modification time read
+	pages    int
 
 	requests, tokens int64 // on the meter at the start
 }
@@ -96,8 +99,10 @@ func (r *run) begin(ctx context.Context) {
 	r.pending, r.saved = nil, r.rows.Len()
 	r.newest = max(r.newest, r.sync.Watermark)
 	for _, g := range r.sync.Completeness.Gaps {
+		why, _, _ := strings.Cut(g.Why, andMore)
 		for g.Object == unreadable && int64(len(r.failed)) < r.sync.Completeness.Read["deals"].Failed {
-			r.failed = append(r.failed, g.Why)
+			r.failed = append(r.failed, why)
+			r.nameless = len(r.failed) > 1
 		}
 	}
 }
@@ -125,7 +130,7 @@ func (r *run) restart() {
 	id := r.sync.ID
 	r.sync = crm.Sync{ID: id, Portal: r.opts.Portal, Full: true, Started: crm.At(r.opts.Now()), Facts: r.opts.Facts,
 		Completeness: crm.Completeness{Read: map[string]crm.Count{"deals": {Expected: r.expected()}}}}
-	r.takeUp, r.ids, r.pending, r.saved, r.failed, r.newest = nil, nil, nil, 0, nil, 0
+	r.takeUp, r.ids, r.pending, r.saved, r.failed, r.nameless, r.newest = nil, nil, nil, 0, nil, false, 0
 	r.rows = crm.NewBuilder(r.opts.Portal, r.opts.CRM, r.schema)
 }
 
