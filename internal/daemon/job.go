@@ -55,12 +55,17 @@ type cycleWorker struct {
 }
 
 // NextRetry leaves a CRM or a network some time to come back: one minute after the first failure, five after the second.
+// One that is rescued after a crash has waited enough.
 func (w *cycleWorker) NextRetry(job *river.Job[cycleArgs]) time.Time {
-	wait := time.Minute
-	if job.Attempt > 1 {
-		wait = 5 * time.Minute
+	now := time.Now()
+	switch {
+	case job.AttemptedAt != nil && now.Sub(*job.AttemptedAt) > rescueAfter:
+		return now
+	case job.Attempt > 1:
+		return now.Add(5 * time.Minute)
+	default:
+		return now.Add(time.Minute)
 	}
-	return time.Now().Add(wait)
 }
 
 // Work runs a portal's cycle, or goes on with it.
