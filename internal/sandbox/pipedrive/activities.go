@@ -76,7 +76,7 @@ func (a *activity) view(set traits, attendees bool) activityView {
 		DueTime: textOrNull(a.dueTime), Duration: textOrNull(a.duration), Busy: a.busy, Done: a.done, DoneAt: maybe(a.doneAt),
 		Description: textOrNull(a.description), Priority: maybeID(a.priority), Note: textOrNull(a.note), Participants: []any{}}
 	if a.deal != nil {
-		v.Deal = &a.deal.id
+		v.Deal = maybeID(a.deal.id)
 	}
 	if set.longDueTime && a.dueTime != "" {
 		v.DueTime = textOrNull(a.dueTime + ":00")

@@ -170,9 +170,7 @@ func (p *portal) view(d *deal, keys []string) dealView {
 	if v.Labels == nil {
 		v.Labels = []int64{}
 	}
-	if d.expected != "" {
-		v.Expected = &d.expected
-	}
+	v.Expected = textOrNull(d.expected)
 	if d.deleted {
 		v.Status = statusDeleted
 	}
@@ -246,7 +244,7 @@ func (d *deal) nextActivity() *int64 {
 	if first == nil {
 		return nil
 	}
-	return &first.id
+	return maybeID(first.id)
 }
 
 // lastActivity is the activity that was done last; nil: none.
@@ -260,7 +258,7 @@ func (d *deal) lastActivity() *int64 {
 	if last == nil {
 		return nil
 	}
-	return &last.id
+	return maybeID(last.id)
 }
 
 func (d *deal) counts() (done, undone int) {

@@ -87,10 +87,16 @@ func (f *Face) Truth() []sandbox.Planted {
 
 // Tune changes a setting: see [traits] for what each means. Those that are true or false: admin, rotate_refresh, refresh_ends_access,
 // failed_calls_cost, retry_after, daily_headers, reset_unix, ban_oauth, clamp_limit, any_cursor, restore, reopen_keeps, pipeline_alone,
-// noop_bumps, activity_touches_deal, lost_reason_options, free_lost_reasons, required_binds_api, long_due_time, v1_deal. Others: withhold
+// noop_bumps, activity_touches_deal, lost_reason_options, free_lost_reasons, required_binds_api, builtin_fields, long_due_time, v1_deal. Others: withhold
 // (scopes) and nullable (fields of bodies), both by spaces or commas; budget (tokens of a day, 0 for the plan's), ban_after (a number, 0 for
-// never), ban_for (a duration), limit_body (json, html, empty), changelog_since (RFC 3339, empty for all).
-func (f *Face) Tune(name, value string) error { return f.settings.tune(name, value) }
+// never), ban_for (a duration), limit_body (json, html, empty), changelog_since (RFC 3339, empty for all). uninstall is no setting but an
+// act, with any value: the app is removed from the account, and told so at its redirect addresses.
+func (f *Face) Tune(name, value string) error {
+	if name == "uninstall" {
+		return f.uninstall()
+	}
+	return f.settings.tune(name, value)
+}
 
 // Operation names what a request does; "other" where the face has nothing at its path.
 func (f *Face) Operation(r *http.Request) string {

@@ -104,16 +104,26 @@ func dealRoutes() []route {
 
 func setUpRoutes() []route {
 	const pipelines, stages, fields = "/api/v2/pipelines", "/api/v2/stages", "/api/v2/dealFields"
-	read, admin := []string{"deals:read", "admin"}, []string{"admin"}
+	read, admin, fieldScopes := []string{"deals:read", "admin"}, []string{"admin"}, []string{"deals:full", "deal-fields:full"}
 	return []route{
 		{pattern: "GET " + pipelines, op: "pipelines.list", cost: 5, scopes: read, query: listQuery(), serve: (*portal).servePipelines},
 		{pattern: "GET " + pipelines + "/{id}", op: "pipelines.get", cost: 1, scopes: read, serve: (*portal).servePipeline},
+		{pattern: "POST " + pipelines, op: "pipelines.create", cost: 5, scopes: admin, admin: true, serve: (*portal).servePipelineCreate},
+		{pattern: "DELETE " + pipelines + "/{id}", op: "pipelines.delete", cost: 3, scopes: admin, admin: true, serve: (*portal).servePipelineDelete},
 		{pattern: "PATCH " + pipelines + "/{id}", op: "pipelines.update", cost: 5, scopes: admin, admin: true, serve: (*portal).servePipelinePatch},
 		{pattern: "GET " + stages, op: "stages.list", cost: 5, scopes: read, query: listQuery("pipeline_id"), serve: (*portal).serveStages},
 		{pattern: "GET " + stages + "/{id}", op: "stages.get", cost: 1, scopes: read, serve: (*portal).serveStage},
+		{pattern: "POST " + stages, op: "stages.create", cost: 5, scopes: admin, admin: true, serve: (*portal).serveStageCreate},
+		{pattern: "DELETE " + stages + "/{id}", op: "stages.delete", cost: 3, scopes: admin, admin: true, serve: (*portal).serveStageDelete},
 		{pattern: "PATCH " + stages + "/{id}", op: "stages.update", cost: 5, scopes: admin, admin: true, serve: (*portal).serveStagePatch},
 		{pattern: "GET " + fields, op: "dealFields.list", cost: 10, scopes: []string{"deals:read", "deal-fields:full", "admin"}, query: []string{"limit", "cursor", "include_fields"}, serve: (*portal).serveFields},
 		{pattern: "GET " + fields + "/{code}", op: "dealFields.get", cost: 1, scopes: []string{"deals:read", "deal-fields:full", "admin"}, query: []string{"include_fields"}, serve: (*portal).serveField},
+		{pattern: "POST " + fields, op: "dealFields.create", cost: 5, scopes: fieldScopes, admin: true, serve: (*portal).serveFieldCreate},
+		{pattern: "PATCH " + fields + "/{code}", op: "dealFields.update", cost: 5, scopes: fieldScopes, admin: true, serve: (*portal).serveFieldPatch},
+		{pattern: "DELETE " + fields + "/{code}", op: "dealFields.delete", cost: 3, scopes: fieldScopes, admin: true, serve: (*portal).serveFieldDelete},
+		{pattern: "POST " + fields + "/{code}/options", op: "dealFields.options_create", cost: 5, scopes: fieldScopes, admin: true, serve: (*portal).serveOptionsCreate},
+		{pattern: "PATCH " + fields + "/{code}/options", op: "dealFields.options_update", cost: 5, scopes: fieldScopes, admin: true, serve: (*portal).serveOptionsPatch},
+		{pattern: "DELETE " + fields + "/{code}/options", op: "dealFields.options_delete", cost: 3, scopes: fieldScopes, admin: true, serve: (*portal).serveOptionsDelete},
 	}
 }
 
@@ -144,15 +154,24 @@ func contactRoutes() []route {
 }
 
 func versionOneRoutes() []route {
-	const deals = "/api/v1/deals"
+	const deals, notes, hooks = "/api/v1/deals", "/api/v1/notes", "/api/v1/webhooks"
+	full, admin := []string{"deals:full"}, []string{"admin"}
 	read, recents, users := []string{"deals:read"}, []string{"recents:read"}, []string{"users:read", "admin"}
 	return []route{
 		{pattern: "GET " + deals + "/{id}", op: "deals.get_v1", cost: 2, scopes: read, serve: (*portal).serveDealV1},
-		{pattern: "PUT " + deals + "/{id}/merge", op: "deals.merge", cost: 40, scopes: []string{"deals:full"}, serve: (*portal).serveMerge},
+		{pattern: "PUT " + deals + "/{id}/merge", op: "deals.merge", cost: 40, scopes: full, serve: (*portal).serveMerge},
 		{pattern: "GET " + deals + "/{id}/changelog", op: "deals.changelog", cost: 20, scopes: recents, serve: (*portal).serveChangelog},
 		{pattern: "GET " + deals + "/{id}/flow", op: "deals.flow", cost: 40, scopes: recents, serve: (*portal).serveFlow},
 		{pattern: "GET " + deals + "/summary", op: "deals.summary", cost: 40, scopes: read, serve: (*portal).serveSummary},
 		{pattern: "GET " + deals + "/summary/archived", op: "deals.summary_archived", cost: 80, scopes: read, serve: (*portal).serveArchivedSummary},
+		{pattern: "GET " + notes, op: "notes.list", cost: 20, scopes: read, serve: (*portal).serveNotes},
+		{pattern: "GET " + notes + "/{id}", op: "notes.get", cost: 2, scopes: read, serve: (*portal).serveNote},
+		{pattern: "POST " + notes, op: "notes.create", cost: 10, scopes: full, serve: (*portal).serveNoteCreate},
+		{pattern: "PUT " + notes + "/{id}", op: "notes.update", cost: 10, scopes: full, serve: (*portal).serveNotePut},
+		{pattern: "DELETE " + notes + "/{id}", op: "notes.delete", cost: 6, scopes: full, serve: (*portal).serveNoteDelete},
+		{pattern: "GET " + hooks, op: "webhooks.list", cost: 10, scopes: admin, admin: true, serve: (*portal).serveHooks},
+		{pattern: "POST " + hooks, op: "webhooks.create", cost: 10, scopes: admin, admin: true, serve: (*portal).serveHookCreate},
+		{pattern: "DELETE " + hooks + "/{id}", op: "webhooks.delete", cost: 6, scopes: admin, admin: true, serve: (*portal).serveHookDelete},
 		{pattern: "GET /api/v1/users", op: "users.list", cost: 20, scopes: users, serve: (*portal).serveUsers},
 		{pattern: "GET /api/v1/users/me", op: "users.me", cost: 2, serve: (*portal).serveMe},
 		{pattern: "GET /api/v1/users/{id}", op: "users.get", cost: 2, scopes: users, serve: (*portal).serveUser},

@@ -35,6 +35,7 @@ type traits struct {
 	reasonOptions   bool     // v2 shows the predefined lost reasons
 	freeReasons     bool     // a lost reason outside the predefined ones is taken
 	requiredBinds   bool     // required fields bind the API
+	builtinFields   bool     // built-in fields can be changed, too
 	longDueTime     bool     // due_time has seconds
 	v1Deal          bool     // v1's single deal still answers
 	changelogSince  time.Time
@@ -73,7 +74,7 @@ func (t *traits) flags() map[string]*bool {
 		"clamp_limit": &t.clampLimit, "any_cursor": &t.anyCursor, "restore": &t.restore, "reopen_keeps": &t.reopenKeeps,
 		"pipeline_alone": &t.pipelineAlone, "noop_bumps": &t.noopBumps, "activity_touches_deal": &t.activityTouches,
 		"lost_reason_options": &t.reasonOptions, "free_lost_reasons": &t.freeReasons, "required_binds_api": &t.requiredBinds,
-		"long_due_time": &t.longDueTime, "v1_deal": &t.v1Deal,
+		"builtin_fields": &t.builtinFields, "long_due_time": &t.longDueTime, "v1_deal": &t.v1Deal,
 	}
 }
 
