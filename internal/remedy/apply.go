@@ -195,10 +195,14 @@ func (r *run) applyAll(ctx context.Context) error {
 // leave says of the steps that could not be taken what they wait for. An undo whose need ended stale ends so too.
 func (r *run) leave(ctx context.Context, waiting []*Step) error {
 	var changes []Change
+	byID := map[string]*Step{}
 	for _, s := range waiting {
-		need := or(r.missing(s), r.busy[s.Edit.Target])
-		if need == "" {
-			continue // the run was limited to fewer steps
+		byID[s.ID] = s
+	}
+	for _, s := range waiting {
+		need := r.waitsFor(s)
+		if r.limited(s, byID) {
+			continue
 		}
 		why := fmt.Sprintf("it waits for step %s, which is %s", need, or(string(r.state[need]), "not known"))
 		if s.Undoes != "" && r.state[need] == Stale {
@@ -211,6 +215,24 @@ func (r *run) leave(ctx context.Context, waiting []*Step) error {
 		r.say(s, true)
 	}
 	return recordAll(ctx, r.Store, changes)
+}
+
+// waitsFor is the step that must come first, or "".
+func (r *run) waitsFor(s *Step) string { return or(r.missing(s), r.busy[s.Edit.Target]) }
+
+// limited reports whether a waiting step was left for a later run by the limit of this one: it could have been taken, or
+// what it waits for could.
+func (r *run) limited(s *Step, waiting map[string]*Step) bool {
+	for range waiting {
+		need := r.waitsFor(s)
+		if need == "" {
+			return true
+		}
+		if s = waiting[need]; s == nil {
+			return false
+		}
+	}
+	return false // they wait for each other
 }
 
 func or(a, b string) string {
