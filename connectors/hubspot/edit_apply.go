@@ -361,7 +361,8 @@ func (a *applying) awaitProperty(ctx context.Context, name string) {
 	}
 }
 
-// removeProperty archives a property that carries a key of ours, and no other.
+// removeProperty archives a property that carries a key of ours, and no other, unless somebody has begun to use it: what
+// deals hold in it would go with it.
 func (a *applying) removeProperty(ctx context.Context, i int) {
 	name := a.edits[i].Target.ID
 	p, err := a.getProperty(ctx, name, false)
@@ -375,6 +376,14 @@ func (a *applying) removeProperty(ctx context.Context, i int) {
 		return
 	case key == "":
 		a.not(i, crm.OutcomeRejected, "the property carries no key of Plumbline, so it is left alone")
+		return
+	}
+	switch used, err := a.filled(ctx, name); {
+	case err != nil:
+		a.unsent(i, err)
+		return
+	case used:
+		a.not(i, crm.OutcomeRejected, "deals hold values in the property "+name+" that the undo does not take back, so it is left alone")
 		return
 	}
 	reply, err := a.rest.Do(ctx, rest.Request{

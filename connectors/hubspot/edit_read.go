@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/plumbline/plumbline/connectors"
+	"github.com/plumbline/plumbline/connectors/internal/rest"
 	"github.com/plumbline/plumbline/internal/crm"
 )
 
@@ -100,6 +101,38 @@ func give(refs []crm.Ref, live map[string]crm.Fields, out map[crm.Ref]crm.Fields
 			out[r] = f
 		}
 	}
+}
+
+// filled reports whether any deal has a value in a property. The search lags behind, so what it finds is looked at.
+func (e *editor) filled(ctx context.Context, property string) (bool, error) {
+	found := rest.Pages(ctx, "", func(ctx context.Context, after string) (list, string, error) {
+		l, err := e.searchDeals(ctx, searchRequest{
+			FilterGroups: []filterGroup{{[]filter{{Property: property, Operator: "HAS_PROPERTY"}}}},
+			Properties:   []string{propModified}, Limit: searchPageSize, After: after,
+		})
+		return l, l.Paging.Next.After, err
+	})
+	for page, err := range found {
+		if err != nil {
+			return false, err
+		}
+		var some []string
+		for _, r := range page.Results {
+			some = append(some, r.ID)
+		}
+		for part := range slices.Chunk(some, batchSize) {
+			rows, err := e.readDeals(ctx, part, []string{property}, false, false)
+			if err != nil {
+				return false, err
+			}
+			for _, r := range rows {
+				if v, _ := r.Properties.get(property); v != "" || r.bad != nil {
+					return true, nil
+				}
+			}
+		}
+	}
+	return false, nil
 }
 
 func (e *editor) liveTasks(ctx context.Context, refs []crm.Ref, names []string, out map[crm.Ref]crm.Fields) error {

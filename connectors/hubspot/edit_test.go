@@ -224,6 +224,25 @@ func TestPropertiesThatExist(t *testing.T) {
 	}
 }
 
+// An undo that removes a property must not take along what people have put into it since.
+func TestAPropertyThatIsUsedStays(t *testing.T) {
+	p := newPortal(t, nil, face.With("search_lag", "1h"))
+	add := addProperty(t, "cc01", "why_lost", "price", "timing")
+	fill := crm.Edit{Key: "cc02", Target: p.deal(0), Op: crm.OpSet, After: crm.Fields{crm.PropertyField("why_lost"): "price"}}
+	remove := crm.Edit{Key: "cc03", Op: crm.OpRemove, Target: crm.Ref{Kind: crm.KindProperty, ID: "why_lost"}}
+	p.Apply(t.Context(), p.schema, []crm.Edit{add, fill})
+	p.server.SetClock(p.server.Now().Add(2 * time.Hour))
+	if r := p.Apply(t.Context(), p.schema, []crm.Edit{remove}); r[0].Outcome != crm.OutcomeRejected || r[0].Again {
+		t.Errorf("receipt %+v: a property that a deal uses was removed", r[0])
+	}
+	fill.After[crm.PropertyField("why_lost")] = ""
+	for _, r := range p.Apply(t.Context(), p.schema, []crm.Edit{fill, remove}) { // the search still finds the deal
+		if r.Outcome != crm.OutcomeApplied {
+			t.Errorf("receipt %+v", r)
+		}
+	}
+}
+
 // HubSpot shows a new property, and takes values for it, only after a moment.
 func TestANewPropertyCanBeFilledAtOnce(t *testing.T) {
 	p := newPortal(t, nil, face.With("property_lag", "200ms"))

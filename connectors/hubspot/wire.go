@@ -193,7 +193,7 @@ type filterGroup struct {
 type filter struct {
 	Property string `json:"propertyName"`
 	Operator string `json:"operator"`
-	Value    string `json:"value"`
+	Value    string `json:"value,omitempty"`
 }
 
 type sort struct {
