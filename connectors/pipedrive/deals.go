@@ -1,0 +1,283 @@
+package pipedrive
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/url"
+	"strings"
+
+	"github.com/plumbline/plumbline/internal/crm"
+)
+
+// statuses of the deals that a portal has; those that were deleted are listed for 30 days beside them.
+const (
+	living  = "open,won,lost"
+	changed = living + ",deleted"
+)
+
+// walk is one walk over deals.
+type walk struct {
+	*reader
+	work    crm.Work
+	schema  crm.Schema
+	decoder *decoder
+	now     crm.Instant
+	facts   crm.Fact // of activityFacts: those that are asked for and can be read
+
+	planned map[string]crm.Instant // by deal: the next activity, where everything planned was read
+	whole   bool                   // planned holds everything that is planned
+	deeds   map[string]deed        // activities that were read, by id
+	touched map[string]crm.Instant // by deal: when an activity of it that was read was last changed
+}
+
+// Deals walks over every deal, then over the archived ones; or over the changed ones, which are those that Pipedrive says were
+// changed and those that had an activity changed.
+func (c *reader) Deals(ctx context.Context, schema crm.Schema, work crm.Work) iter.Seq2[crm.Page, error] {
+	c.given(schema)
+	w := &walk{
+		reader: c, work: work, schema: schema, now: crm.At(c.opts.Now()), facts: work.Facts & activityFacts,
+		decoder: &decoder{facts: work.Facts, loss: schema.LossReason, currency: schema.Currency, zone: c.zone()},
+		planned: map[string]crm.Instant{}, deeds: map[string]deed{}, touched: map[string]crm.Instant{},
+	}
+	for _, m := range schema.Unknown {
+		w.facts &^= m.Fact
+	}
+	if work.Since.IsZero() {
+		return ending(w.all(ctx))
+	}
+	return ending(w.changes(ctx))
+}
+
+// ending marks the last page of a walk, for which it holds each page back until the next one is there.
+func ending(all iter.Seq2[crm.Page, error]) iter.Seq2[crm.Page, error] {
+	return func(yield func(crm.Page, error) bool) {
+		var held *crm.Page
+		for page, err := range all {
+			if held != nil && !yield(*held, nil) {
+				return
+			}
+			held = &page
+			if err != nil {
+				yield(crm.Page{}, err)
+				return
+			}
+		}
+		if held == nil {
+			held = &crm.Page{}
+		}
+		held.Last, held.Next = true, crm.Cursor{}
+		yield(*held, nil)
+	}
+}
+
+// The parts of a full walk, as its cursor names them.
+const (
+	partDeals    = "deals:"
+	partArchived = "archived:"
+)
+
+// all walks over the deals and then over the archived ones, each in the order of ids.
+func (w *walk) all(ctx context.Context) iter.Seq2[crm.Page, error] {
+	return func(yield func(crm.Page, error) bool) {
+		at := w.work.From.After
+		if err := w.readPlanned(ctx); err != nil {
+			yield(crm.Page{}, err)
+			return
+		}
+		if !strings.HasPrefix(at, partArchived) {
+			q := w.dealQuery(w.factsToAsk(), w.schema.LossReason, true)
+			q.Set("status", living)
+			from := strings.TrimPrefix(at, partDeals)
+			if !w.pages(ctx, "listing deals", listDeals, q, partDeals, from, yield) {
+				return
+			}
+			at = ""
+		}
+		w.archived(ctx, 0, strings.TrimPrefix(at, partArchived), yield)
+	}
+}
+
+// archived walks over the archived deals that were changed at or after a time.
+func (w *walk) archived(ctx context.Context, since crm.Instant, from string, yield func(crm.Page, error) bool) bool {
+	q := w.dealQuery(w.work.Facts&^activityFacts, w.schema.LossReason, false)
+	if !since.IsZero() {
+		q.Set("updated_since", moment(since))
+	}
+	return w.pages(ctx, "listing archived deals", listArchived, q, partArchived, from, yield)
+}
+
+// factsToAsk are the facts of the work without those of activities that cannot be read.
+func (w *walk) factsToAsk() crm.Fact { return w.work.Facts&^activityFacts | w.facts }
+
+// readPlanned reads everything that is planned, once.
+func (w *walk) readPlanned(ctx context.Context) error {
+	if w.whole || !w.facts.Has(crm.FactPlanned) {
+		return nil
+	}
+	clear(w.planned)
+	for page, err := range pages[activity](ctx, w.reader, "listing planned activities", listActivities, "", url.Values{"done": {"false"}}, "") {
+		if err != nil {
+			return err
+		}
+		for _, r := range page.Data {
+			if r.bad == nil && !r.it.Deleted {
+				w.plan(w.note(r.it))
+			}
+		}
+	}
+	w.whole = true
+	return nil
+}
+
+// fetched is a page that waits until the last activities of its open deals were read.
+type fetched struct {
+	rows []row[deal]
+	next crm.Cursor
+	asks int // place in the queue of asked activities before which all of the page's are
+}
+
+// mostHeld is how many pages may wait. Where open deals are so rare that they fill no request within as many pages, one that is
+// not full is sent.
+const mostHeld = 40
+
+// pages walks over one list. The last activities of open deals are read by a hundred at a time, over the borders of pages; a
+// page is given on when those of its deals are there, so that a walk taken up at its cursor misses none.
+func (w *walk) pages(ctx context.Context, doing string, e endpoint, q url.Values, part, from string, yield func(crm.Page, error) bool) bool {
+	var held []fetched
+	var asked []string // activities to be read
+	read, dropped := 0, 0
+	give := func(all bool) bool {
+		for len(asked)-read >= batchSize || all && read < len(asked) {
+			n := min(batchSize, len(asked)-read)
+			if err := w.readDeeds(ctx, asked[read:read+n]); err != nil {
+				return yield(crm.Page{}, err) && false
+			}
+			read += n
+		}
+		for len(held) > 0 && held[0].asks <= dropped+read {
+			if !yield(w.page(held[0]), nil) {
+				return false
+			}
+			held = held[1:]
+		}
+		asked, dropped, read = asked[read:], dropped+read, 0
+		return true
+	}
+	for page, err := range pages[deal](ctx, w.reader, doing, e, "", q, from) {
+		if err != nil {
+			if give(true) {
+				yield(crm.Page{}, err)
+			}
+			return false
+		}
+		asked = append(asked, w.wanted(page.Data)...)
+		held = append(held, fetched{page.Data, crm.Cursor{After: part + page.Additional.Next}, dropped + len(asked)})
+		if page.Additional.Next == "" && part == partDeals {
+			held[len(held)-1].next = crm.Cursor{After: partArchived}
+		}
+		if !give(len(held) >= mostHeld) {
+			return false
+		}
+	}
+	return give(true)
+}
+
+// wanted are the last activities of the open deals among records, unless they were read already.
+func (w *walk) wanted(rows []row[deal]) []string {
+	if w.facts&(crm.FactTouch|crm.FactBuyer) == 0 {
+		return nil
+	}
+	var ids []string
+	for _, r := range rows {
+		last := r.it.LastActivity.text
+		if _, ok := w.deeds[last]; last != "" && !ok && r.it.Status == "open" && !r.it.Archived && r.it.DoneCount.text != "0" {
+			ids = append(ids, last)
+		}
+	}
+	return ids
+}
+
+// readDeeds reads activities by id, at most 100.
+func (w *walk) readDeeds(ctx context.Context, ids []string) error {
+	rows, err := w.readActivities(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.bad == nil && !r.it.Deleted {
+			d := w.note(r.it)
+			w.deeds[d.id] = d
+		}
+	}
+	return nil
+}
+
+// note reads an activity and when it was changed. That counts as a change of its deal, for Pipedrive does not always say so.
+func (w *walk) note(a activity) deed {
+	d := w.deedOf(a)
+	if d.deal != "" {
+		w.touched[d.deal] = max(w.touched[d.deal], d.updated)
+	}
+	return d
+}
+
+// page decodes records.
+func (w *walk) page(f fetched) crm.Page {
+	page := crm.Page{Next: f.next}
+	for _, r := range f.rows {
+		w.add(&page, r)
+	}
+	return page
+}
+
+// add decodes a record into a page. A deleted deal is gone.
+func (w *walk) add(page *crm.Page, r row[deal]) {
+	if r.bad == nil && r.id != "" && (r.it.Deleted || r.it.Status == "deleted") {
+		page.Gone = append(page.Gone, crm.Gone{ID: r.id, Why: "deleted"})
+		return
+	}
+	d, err := w.decoder.deal(r)
+	if err != nil {
+		page.Failed = append(page.Failed, fmt.Sprintf("%s: %v", r.id, err))
+		return
+	}
+	w.activities(&d, r.it)
+	page.Deals = append(page.Deals, d)
+}
+
+// activities adds what activities and mails tell of a deal.
+func (w *walk) activities(d *crm.Deal, in deal) {
+	if d.Known.Has(crm.FactModified) {
+		d.Modified = max(d.Modified, w.touched[d.ID])
+	}
+	if w.facts.Has(crm.FactPlanned) {
+		if at, ok := w.planned[d.ID]; ok || w.whole || in.UndoneCount.text == "0" || in.NextActivity.sent && in.NextActivity.text == "" {
+			d.Planned, d.Known = at, d.Known|crm.FactPlanned
+		}
+	}
+	var last *deed
+	count, counted := in.DoneCount.number()
+	if id := in.LastActivity.text; id != "" && (!counted || count > 0) {
+		l, ok := w.deeds[id]
+		if !ok {
+			l = deed{id: id} // it exists, and nothing is known of it
+		}
+		last = &l
+	}
+	none := in.LastActivity.sent
+	if w.facts.Has(crm.FactTouch) {
+		mail, err := instant(in.MailOut.text, w.zone())
+		at, known := touch(last, count, mail)
+		if known && none && err == nil && in.MailOut.sent {
+			d.Touch, d.Known = at, d.Known|crm.FactTouch
+		}
+	}
+	if w.facts.Has(crm.FactBuyer) {
+		mail, err := instant(in.MailIn.text, w.zone())
+		at, known := buyer(last, count, mail)
+		if known && none && err == nil && in.MailIn.sent {
+			d.Buyer, d.Known = at, d.Known|crm.FactBuyer
+		}
+	}
+}
