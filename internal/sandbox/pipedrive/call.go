@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -229,6 +230,8 @@ func (l listing) place(it item) string {
 		return stampV2(it.addedAt())
 	case "due_date":
 		return it.(*activity).dueDate // the only kind that is sorted by it
+	case "order_nr":
+		return fmt.Sprintf("%06d", it.(*stage).order) // so is this
 	}
 	return ""
 }
@@ -241,7 +244,7 @@ func (l listing) compare(a, b item) int {
 		n = a.updatedAt().Compare(b.updatedAt())
 	case "add_time":
 		n = a.addedAt().Compare(b.addedAt())
-	case "due_date":
+	case "due_date", "order_nr":
 		n = cmp.Compare(l.place(a), l.place(b))
 	}
 	n = cmp.Or(n, cmp.Compare(a.key(), b.key()))
