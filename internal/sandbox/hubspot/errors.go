@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -144,7 +145,7 @@ func writeFailure(w http.ResponseWriter, r *http.Request, f *failure) {
 		w.Header().Set(name, value)
 	}
 	if f.body != nil {
-		body := map[string]any{"correlationId": uuid()}
+		body := map[string]any{"correlationId": cmp.Or(w.Header().Get(correlationHeader), uuid())}
 		for key, value := range f.body {
 			body[key] = value
 		}

@@ -113,6 +113,7 @@ func (f *Face) Operation(r *http.Request) string {
 // ServeHTTP serves one request of the API.
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withPath(r, canonicalPath(r.URL.Path))
+	w.Header().Set(correlationHeader, uuid()) // HubSpot's name of the request, which its support asks for
 	if len(r.URL.RawQuery) > longestURI {
 		writeFailure(w, r, &failure{status: http.StatusRequestURITooLong, message: "URI too long"})
 		return
@@ -123,6 +124,9 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mux.ServeHTTP(w, r)
 }
+
+// correlationHeader names a request in every answer.
+const correlationHeader = "X-Hubspot-Correlation-Id"
 
 // Fail answers as HubSpot does when it fails with the status.
 func (f *Face) Fail(w http.ResponseWriter, r *http.Request, status int) {
