@@ -16,7 +16,7 @@ import (
 
 // Bench is one portal in one sandbox, on a clock that only waiting moves.
 type Bench struct {
-	World  *sandbox.World
+	World  *sandbox.World // as the CRM shows it
 	Server *sandbox.Server
 	// Client is authorised and speaks to the sandbox in process.
 	Client *http.Client
@@ -43,6 +43,9 @@ func newBench(t *testing.T, s Subject, world *sandbox.World) *Bench {
 		t.Fatal(err)
 	}
 	b.Server = server
+	if s.Seen != nil {
+		b.World = s.Seen(world)
+	}
 	b.Base = "https://sandbox.test/" + s.Type.Name
 	b.Client = &http.Client{Transport: bearer{b, server.Transport()}}
 	return b
@@ -128,7 +131,11 @@ func (a bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	token := a.bench.token
 	a.bench.mu.Unlock()
 	req = req.Clone(req.Context())
-	req.Header.Set("Authorization", "Bearer "+token)
+	if header := a.bench.subject.Type.Auth.StaticHeader; header != "" {
+		req.Header.Set(header, token)
+	} else {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	return a.next.RoundTrip(req)
 }
 

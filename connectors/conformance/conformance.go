@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/plumbline/plumbline/connectors"
+	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/sandbox"
 )
 
@@ -16,6 +17,15 @@ type Subject struct {
 	Type connectors.Type
 	// Face makes the sandbox's face of the CRM.
 	Face func(*sandbox.World) func(*sandbox.Gate) sandbox.Face
+	// Seen gives a world as the CRM shows it: with its ids, its resolution of times and without what it has no place for. nil:
+	// it shows everything as it is.
+	Seen func(*sandbox.World) *sandbox.World
+	// Partial are the facts that the CRM cannot tell of every deal.
+	Partial crm.Fact
+	// Empty is what the fields owner, amount and close date of a deal without any value show; nil: "".
+	Empty func(seen *sandbox.World) crm.Fields
+	// Written is what of a stored deal an undo must restore; nil: its properties.
+	Written func(stored map[string]any) any
 	// Reads reports whether a request cannot change anything, by its method and its path behind the face's name.
 	Reads func(method, path string) bool
 	// Full, Idle and Changed are how many requests at most a full pull of n deals may cost, a poll that finds nothing, and one
