@@ -54,7 +54,7 @@ func (c *reader) listDeals(ctx context.Context, properties []string, history, ar
 	}
 	var out list
 	err := c.do(ctx, "listing deals", rest.Request{Operation: "deals.list", Method: "GET", Path: pathDeals, Query: q}, &out)
-	return out, err
+	return out, listed(out.Results, err)
 }
 
 func (c *reader) searchDeals(ctx context.Context, s searchRequest) (list, error) {
@@ -62,6 +62,9 @@ func (c *reader) searchDeals(ctx context.Context, s searchRequest) (list, error)
 	err := c.do(ctx, "searching deals", rest.Request{
 		Operation: "deals.search", Method: "POST", Path: pathDeals + "/search", Body: s, Lanes: []string{laneBurst, laneSearch},
 	}, &out)
+	if err = listed(out.Results, err); err == nil && out.Total == nil {
+		err = errors.New("searching deals: the answer does not say how many there are")
+	}
 	return out, err
 }
 
@@ -76,7 +79,7 @@ func (c *reader) readDeals(ctx context.Context, ids, properties []string, histor
 	err := c.do(ctx, "reading deals", rest.Request{
 		Operation: "deals.batch-read", Method: "POST", Path: pathDeals + "/batch/read", Query: q, Body: in,
 	}, &out)
-	return out.Results, found(err)
+	return out.Results, found(listed(out.Results, err))
 }
 
 // readTasks reads tasks by id, at most 100.
@@ -86,7 +89,15 @@ func (c *reader) readTasks(ctx context.Context, ids, properties []string) ([]row
 		Operation: "tasks.batch-read", Method: "POST", Path: pathTasks + "/batch/read",
 		Query: url.Values{"archived": {"false"}}, Body: batchInput{Inputs: inputs(ids), Properties: properties},
 	}, &out)
-	return out.Results, found(err)
+	return out.Results, found(listed(out.Results, err))
+}
+
+// listed makes an error of an answer without a list: it is no empty list, and must not make everything look gone.
+func listed[T any](results []T, err error) error {
+	if err == nil && results == nil {
+		return errors.New("the answer has no results, not even an empty list of them")
+	}
+	return err
 }
 
 // found turns the 404 of a batch of which nothing exists into an empty answer.
@@ -108,13 +119,13 @@ func inputs(ids []string) []input {
 func (c *reader) listPipelines(ctx context.Context) ([]pipeline, error) {
 	var out pipelineList
 	err := c.do(ctx, "reading pipelines", rest.Request{Operation: "pipelines.list", Method: "GET", Path: pathPipelines}, &out)
-	return out.Results, err
+	return out.Results, listed(out.Results, err)
 }
 
 func (c *reader) listProperties(ctx context.Context) ([]property, error) {
 	var out propertyList
 	err := c.do(ctx, "reading properties", rest.Request{Operation: "properties.list", Method: "GET", Path: pathProperties}, &out)
-	return out.Results, err
+	return out.Results, listed(out.Results, err)
 }
 
 // getProperty reads one property; archived ones exist only where archived is set.
@@ -134,7 +145,7 @@ func (c *reader) listOwners(ctx context.Context, archived bool, after string) (o
 	}
 	var out ownerList
 	err := c.do(ctx, "reading owners", rest.Request{Operation: "owners.list", Method: "GET", Path: pathOwners, Query: q}, &out)
-	return out, err
+	return out, listed(out.Results, err)
 }
 
 func (c *reader) getAccount(ctx context.Context) (account, error) {
@@ -154,10 +165,10 @@ func (c *reader) associated(ctx context.Context, from, to string, ids []string) 
 	for len(open) > 0 {
 		n := min(len(open), associationSize)
 		var l associationList
-		err := found(c.do(ctx, "reading the "+to+" of "+from, rest.Request{
+		err := c.do(ctx, "reading the "+to+" of "+from, rest.Request{
 			Operation: "associations.batch-read", Method: "POST", Path: pathAssociations + from + "/" + to + "/batch/read", Body: associationInput{open[:n]},
-		}, &l))
-		if err != nil {
+		}, &l)
+		if err = found(listed(l.Results, err)); err != nil {
 			return nil, err
 		}
 		open = open[n:]

@@ -14,7 +14,10 @@ func (c *reader) Count(ctx context.Context, since crm.Instant) (int64, error) {
 	s := modifiedSince(since)
 	s.Limit, s.Properties = 1, []string{propModified}
 	l, err := c.searchDeals(ctx, s)
-	return l.Total, err
+	if err != nil {
+		return 0, err
+	}
+	return *l.Total, nil
 }
 
 // Gone finds which known deals the portal no longer lists, by the shorter of two ways: the list of archived deals, or all

@@ -127,8 +127,8 @@ func (w *walk) next(ctx context.Context, s *changes) (crm.Page, error) {
 
 // take notes what a page holds, and returns what of it was not seen before and the last modification time.
 func (s *changes) take(l list) (fresh []row, last crm.Instant) {
-	s.shifted = s.shifted || l.Total < s.total
-	s.total = l.Total
+	s.shifted = s.shifted || *l.Total < s.total
+	s.total = *l.Total
 	for _, r := range l.Results {
 		at := modified(r)
 		before, known := s.seen[r.ID]

@@ -219,7 +219,7 @@ func (s *searched) answer(req *http.Request, body []byte) (int, any) {
 		return 400, "{}"
 	}
 	out := map[string]any{"total": len(ids)}
-	var results []any
+	results := []any{}
 	for _, id := range ids[min(offset, len(ids)):min(offset+q.Limit, len(ids))] {
 		stamp := time.UnixMilli(s.modified[id]).UTC().Format(timeLayout)
 		results = append(results, map[string]any{"id": id, "properties": map[string]string{"dealstage": "new", "pipeline": "default", "hs_lastmodifieddate": stamp}})

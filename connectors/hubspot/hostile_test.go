@@ -108,3 +108,27 @@ func TestAWriteThatWasNotAuthorisedCanBeSentAgain(t *testing.T) {
 		t.Errorf("receipt %+v", got[0])
 	}
 }
+
+// An answer without a list is no empty list: nothing is gone for it, and nothing is made again.
+func TestAnAnswerWithoutAList(t *testing.T) {
+	c := opened(t, func(*http.Request, []byte) (int, any) { return 200, `{}` })
+	for name, err := range map[string]error{
+		"list": func() error {
+			for _, err := range c.Deals(t.Context(), testSchema(), crm.Work{}) {
+				return err
+			}
+			return nil
+		}(),
+		"count":  func() error { _, err := c.Count(t.Context(), 0); return err }(),
+		"read":   func() error { _, err := c.readDeals(t.Context(), []string{"1"}, nil, false, false); return err }(),
+		"owners": func() error { _, err := c.users(t.Context()); return err }(),
+		"lookup": func() error {
+			_, err := c.Lookup(t.Context(), testSchema(), []crm.Edit{{Key: "k", Op: crm.OpAddTask, After: crm.Fields{crm.FieldDeal: "1"}}})
+			return err
+		}(),
+	} {
+		if err == nil {
+			t.Errorf("%s: taken for empty", name)
+		}
+	}
+}

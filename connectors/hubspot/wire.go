@@ -65,7 +65,7 @@ func (r *row) UnmarshalJSON(b []byte) error {
 type list struct {
 	Results []row  `json:"results"`
 	Paging  paging `json:"paging"`
-	Total   int64  `json:"total"` // of a search
+	Total   *int64 `json:"total"` // of a search
 }
 
 // batch is the answer to a batch of reads or writes, whether all of it worked or not.
