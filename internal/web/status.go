@@ -11,31 +11,57 @@ import (
 	"slices"
 
 	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/remedy"
+	"github.com/plumbline/plumbline/internal/store"
 	"github.com/plumbline/plumbline/internal/text"
 )
 
 //go:embed status.html
 var statusHTML string
 
-// statusPage shows every portal: whether its data is whole, its score, its findings by policy and its steps.
-type statusPage struct{ Options }
+// statusPage shows every portal: whether its data is whole, its score, its findings, its plan and its pipelines.
+type statusPage struct {
+	Options
+	template *template.Template
+}
+
+func newStatusPage(o Options) statusPage {
+	return statusPage{o, template.Must(template.New("status").Parse(statusHTML))}
+}
 
 type statusView struct {
 	Version string
+	Metrics bool // are served here
 	Portals []portalView
 }
 
 type portalView struct {
-	Name, CRM, AsOf, Grade, Score, Risk, Synced, Next string
-	Complete                                          bool
-	Gaps                                              []string
-	Open                                              string
-	Read                                              string
-	Policies                                          []policyView
-	Worst                                             []caseView
-	Missing                                           []string
-	Steps                                             []string
+	Name, CRM string
+	Audited   bool
+	Alerts    []alertView
+	Facts     []factView
+	Parts     []partView
+	Policies  []policyView
+	Worst     []caseView
+	More      string // how many cases are not shown
+	Clean     bool   // complete, and nothing found
+	Missing   []string
+	Steps     []stepView
+	Pipelines []pipelineView
+}
+
+type alertView struct {
+	Title, Text string
+	List        []string
+}
+
+type factView struct{ Name, Value, Mark string }
+
+// partView is a family's part of the score; Lost and Points are numbers for the meter, the others for people.
+type partView struct {
+	Family, Lost, Points, Judged string
+	Share                        float64
 }
 
 type policyView struct {
@@ -46,6 +72,8 @@ type policyView struct {
 type caseView struct {
 	Severity, Policy, Name, URL, Stage, Owner, Value, Why string
 }
+
+type stepView struct{ State, N, Means string }
 
 func (p statusPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := p.render(r.Context())
@@ -63,76 +91,192 @@ func (p statusPage) render(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	view := statusView{Version: p.Version}
-	for _, r := range results {
-		v, err := p.portal(ctx, r)
+	connected, err := p.Source.Portals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	view := statusView{Version: p.Version, Metrics: p.Metrics != nil}
+	for _, x := range merge(results, connected) {
+		v, err := p.portal(ctx, x)
 		if err != nil {
 			return nil, err
 		}
 		view.Portals = append(view.Portals, v)
 	}
-	t, err := template.New("status").Parse(statusHTML)
-	if err != nil {
-		return nil, err
-	}
 	var b bytes.Buffer
-	err = t.Execute(&b, view)
+	err = p.template.Execute(&b, view)
 	return b.Bytes(), err
 }
 
-const layout = "2 Jan 2006 15:04 MST"
+// known is what there is of a portal: either may be nil.
+type known struct {
+	name      string
+	result    *audit.Result
+	connected *store.Portal
+}
 
-func (p statusPage) portal(ctx context.Context, r *audit.Result) (portalView, error) {
-	v := portalView{Name: r.Portal, CRM: r.CRM, AsOf: r.AsOf.Time().Format(layout), Complete: r.Complete, Grade: r.Grade, Score: "–", Risk: text.Sum(r.ValueAtRisk)}
-	if r.Score != nil {
-		v.Score = fmt.Sprintf("%.1f", *r.Score)
+// merge puts audits and connections together, by name.
+func merge(results []*audit.Result, connected []store.Portal) []known {
+	var out []known
+	at := func(name string) *known {
+		i := slices.IndexFunc(out, func(k known) bool { return k.name == name })
+		if i < 0 {
+			out = append(out, known{name: name})
+			i = len(out) - 1
+		}
+		return &out[i]
 	}
-	for _, g := range r.Incomplete {
-		v.Gaps = append(v.Gaps, g.Object+": "+g.Why)
+	for _, r := range results {
+		at(r.Portal).result = r
+	}
+	for i := range connected {
+		at(connected[i].Name).connected = &connected[i]
+	}
+	slices.SortFunc(out, func(a, b known) int { return cmp.Compare(a.name, b.name) })
+	return out
+}
+
+func (p statusPage) portal(ctx context.Context, x known) (portalView, error) {
+	v := portalView{Name: x.name, Audited: x.result != nil}
+	sync, err := p.Source.LastSync(ctx, x.name)
+	if err != nil {
+		return v, err
+	}
+	if c := x.connected; c != nil {
+		v.CRM = c.CRM
+		if !c.Revoked.IsZero() {
+			v.Alerts = append(v.Alerts, alertView{"The CRM no longer lets us in.", cmp.Or(c.Why, "The authorization was revoked.") + " Connect it again: plumbline portal connect " + c.Name, nil})
+		}
+	}
+	if r := x.result; r != nil {
+		v.CRM = r.CRM
+		p.audited(&v, r)
+	}
+	v.Alerts = append(v.Alerts, brokenOff(x.result, sync)...)
+	if err := p.times(ctx, &v, x.result, sync); err != nil {
+		return v, err
+	}
+	v.Steps, err = p.steps(ctx, x.name)
+	return v, err
+}
+
+// brokenOff tells of a sync that failed after the audit that is shown, or without one.
+func brokenOff(r *audit.Result, s *crm.Sync) []alertView {
+	if s == nil || s.Error == "" || r != nil && r.AsOf > max(s.Started, s.Ended) {
+		return nil
+	}
+	a := alertView{"The last sync broke off.", s.Error, nil}
+	if r != nil {
+		a.List = []string{"What is shown here is of " + when(r.AsOf) + "."}
+	}
+	return []alertView{a}
+}
+
+// audited fills in what an audit says.
+func (p statusPage) audited(v *portalView, r *audit.Result) {
+	if !r.Complete {
+		a := alertView{"Incomplete.", "This is not the whole portal, and no clean bill.", nil}
+		for _, g := range r.Incomplete {
+			line := g.Object + ": " + g.Why
+			if !g.RetryAt.IsZero() {
+				line += "; it can go on at " + when(g.RetryAt)
+			}
+			a.List = append(a.List, line)
+		}
+		v.Alerts = append(v.Alerts, a)
 	}
 	open := 0
 	for _, s := range r.Pipelines {
 		open += s.OpenDeals
 	}
-	v.Open, v.Read = text.Thousands(int64(open)), text.Thousands(r.Read["deals"].Read)
-	v.Policies, v.Worst = p.findings(r)
+	v.Facts = []factView{score(r), {"Open deals", text.Thousands(int64(open)), ""}, {"Deals read", readOf(r.Read["deals"]), ""}, {"Value at risk", sum(r.ValueAtRisk), ""}}
+	for _, s := range r.ScoreParts {
+		v.Parts = append(v.Parts, partView{Family: string(s.Family), Lost: fmt.Sprintf("%.1f", s.Lost), Points: fmt.Sprintf("%.0f", s.Points), Judged: text.Thousands(int64(s.Judged)), Share: share(s)})
+	}
+	v.Policies, v.Worst, v.More = p.findings(r)
+	v.Clean = r.Complete && len(v.Policies) == 0
 	for _, m := range r.MissingNeeds {
 		v.Missing = append(v.Missing, fmt.Sprintf("%s: %s (%s)", m.Need, m.Why, m.Cure))
 	}
-	s, err := p.Source.LastSync(ctx, r.Portal)
-	if err != nil {
-		return v, err
+	for _, x := range r.Pipelines {
+		v.Pipelines = append(v.Pipelines, newPipelineView(x))
 	}
-	if s != nil && !s.Ended.IsZero() {
-		v.Synced = s.Ended.Time().Format(layout)
-	}
-	if p.Next != nil {
-		next, err := p.Next(ctx, r.Portal)
-		if err != nil {
-			return v, err
-		}
-		if !next.IsZero() {
-			v.Next = next.UTC().Format(layout)
-		}
-	}
-	v.Steps, err = p.steps(ctx, r.Portal)
-	return v, err
 }
 
-// steps says how many steps are in each state.
-func (p statusPage) steps(ctx context.Context, portal string) ([]string, error) {
-	steps, err := p.Source.Steps(ctx, remedy.Filter{Portal: portal})
+func score(r *audit.Result) factView {
+	switch {
+	case r.Score != nil:
+		return factView{"Score", fmt.Sprintf("%.1f", *r.Score), r.Grade}
+	case !r.Complete:
+		return factView{"Score", "none: the data is incomplete", ""}
+	default:
+		return factView{"Score", "none: too little could be judged", ""}
+	}
+}
+
+// share is the part of a family's points that is lost, 0 to 1.
+func share(s audit.ScorePart) float64 {
+	if s.Points <= 0 {
+		return 0
+	}
+	return min(1, max(0, s.Lost/s.Points))
+}
+
+func readOf(c crm.Count) string {
+	out := text.Thousands(c.Read)
+	if c.Expected != nil && *c.Expected != c.Read {
+		out += " of " + text.Thousands(*c.Expected)
+	}
+	if c.Failed > 0 {
+		out += ", " + text.Thousands(c.Failed) + " failed"
+	}
+	return out
+}
+
+// times adds when it was audited and synced, and when it will be again.
+func (p statusPage) times(ctx context.Context, v *portalView, r *audit.Result, s *crm.Sync) error {
+	if r != nil {
+		v.Facts = append(v.Facts, factView{"Audited", when(r.AsOf), ""})
+	}
+	switch {
+	case s == nil:
+		v.Facts = append(v.Facts, factView{"Last sync", "none yet", ""})
+	case s.Ended.IsZero():
+		v.Facts = append(v.Facts, factView{"Last sync", "begun " + when(s.Started) + ", not at its end", ""})
+	case !s.Completeness.Complete():
+		v.Facts = append(v.Facts, factView{"Last sync", when(s.Ended) + ", incomplete", ""})
+	default:
+		v.Facts = append(v.Facts, factView{"Last sync", when(s.Ended), ""})
+	}
+	if p.Next == nil {
+		return nil
+	}
+	next, err := p.Next(ctx, v.Name)
+	if err == nil && !next.IsZero() {
+		v.Facts = append(v.Facts, factView{"Next cycle", when(crm.At(next)), ""})
+	}
+	return err
+}
+
+// steps says how many steps are in each state, and what that means.
+func (p statusPage) steps(ctx context.Context, portal string) ([]stepView, error) {
+	n, err := p.Source.StepStates(ctx, portal)
 	if err != nil {
 		return nil, err
 	}
-	n := map[remedy.State]int{}
-	for _, s := range steps {
-		n[s.State]++
-	}
-	var out []string
-	for _, s := range []remedy.State{remedy.Proposed, remedy.Approved, remedy.Applying, remedy.Applied, remedy.Manual, remedy.Stale, remedy.Failed, remedy.Rejected, remedy.Undone} {
-		if n[s] > 0 {
-			out = append(out, fmt.Sprintf("%s %s", text.Thousands(int64(n[s])), s))
+	var out []stepView
+	for _, s := range []struct {
+		state remedy.State
+		means string
+	}{
+		{remedy.Proposed, "wait for a decision: plumbline approve or reject"}, {remedy.Approved, "will be applied"},
+		{remedy.Applying, "on their way; the next run settles what became of them"}, {remedy.Applied, "done, and seen in the record; plumbline undo takes them back"},
+		{remedy.Manual, "only a person can do them, in the CRM"}, {remedy.Stale, "not done: the record had changed"},
+		{remedy.Failed, "refused by the CRM; plumbline journal tells why"}, {remedy.Rejected, "declined; their findings are muted"},
+		{remedy.Undone, "taken back; their findings are muted"},
+	} {
+		if n[s.state] > 0 {
+			out = append(out, stepView{string(s.state), text.Thousands(int64(n[s.state])), s.means})
 		}
 	}
 	return out, nil
@@ -141,7 +285,8 @@ func (p statusPage) steps(ctx context.Context, portal string) ([]string, error) 
 // worstRows is how many cases the page shows per portal.
 const worstRows = 15
 
-func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView) {
+// findings are the open findings by policy, the gravest cases, and a word on those that are not shown.
+func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView, string) {
 	type sum struct {
 		id       string
 		n        int
@@ -181,7 +326,11 @@ func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView) {
 	for _, f := range leads[:min(worstRows, len(leads))] {
 		worst = append(worst, p.row(f))
 	}
-	return rows, worst
+	more := ""
+	if n := len(leads) - len(worst); n > 0 {
+		more = text.Plural(n, "more case")
+	}
+	return rows, worst, more
 }
 
 func (p statusPage) row(f audit.Finding) caseView {

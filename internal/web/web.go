@@ -15,6 +15,7 @@ import (
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/remedy"
+	"github.com/plumbline/plumbline/internal/store"
 	"github.com/plumbline/plumbline/internal/text"
 )
 
@@ -25,7 +26,10 @@ var static embed.FS
 type Source interface {
 	LastResults(ctx context.Context) ([]*audit.Result, error)
 	LastSync(ctx context.Context, portal string) (*crm.Sync, error)
-	Steps(ctx context.Context, f remedy.Filter) ([]remedy.Step, error)
+	// Portals returns every connected portal, audited or not.
+	Portals(ctx context.Context) ([]store.Portal, error)
+	// StepStates counts a portal's steps by state.
+	StepStates(ctx context.Context, portal string) (map[remedy.State]int, error)
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 }
@@ -47,7 +51,7 @@ type Options struct {
 // Handler returns the pages: /, /healthz, /readyz, and /metrics where Options.Metrics is set.
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", statusPage{o})
+	mux.Handle("GET /{$}", newStatusPage(o))
 	Probes(mux, o)
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)
@@ -83,13 +87,17 @@ func plain(w http.ResponseWriter, status int, body string) {
 	_, _ = w.Write([]byte(body)) // the client is gone where this fails
 }
 
-// secured sets the headers that keep a page from loading, framing or sending anything foreign.
+// secured sets the headers that keep a page from loading, framing, sending or keeping anything foreign.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store") // the pages hold customers' data
 		next.ServeHTTP(w, r)
 	})
 }
