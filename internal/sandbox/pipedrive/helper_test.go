@@ -151,6 +151,16 @@ func (s *server) do(method, path string, body any) reply {
 	return s.finish(req)
 }
 
+// request is one to the sandbox itself.
+func (s *server) request(method, path string) *http.Request {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.http.URL+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return req
+}
+
 func (s *server) finish(req *http.Request) reply {
 	s.t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
