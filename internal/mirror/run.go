@@ -19,6 +19,8 @@ type run struct {
 	base  *crm.Snapshot // what was kept before; nil
 	last  *crm.Sync     // the last one that reached its end; nil
 	own   map[string][]crm.Instant
+	// reshaped tells that the kept deals were read before we created or removed a property.
+	reshaped bool
 
 	takeUp *crm.Sync // the interrupted sync that this one goes on with; nil
 	parts  []*crm.Snapshot
@@ -229,14 +231,20 @@ func (r *run) rebuild(schema crm.Schema) {
 	}
 }
 
-// knowOwners reads the set-up again when a deal has an owner that a walk over the changes knows nothing of.
+// knowOwners reads the set-up again when a deal has an owner that is in no list: one who came since the lists were read is
+// not gone. Owners who were in none before either are.
 func (r *run) knowOwners(ctx context.Context) error {
-	if r.sync.Full || !r.schema.UsersKnown {
+	if !r.schema.UsersKnown {
 		return nil
 	}
-	users := make(map[string]bool, len(r.schema.Users))
+	users := map[string]bool{}
 	for _, u := range r.schema.Users {
 		users[u.ID] = true
+	}
+	if r.base != nil {
+		for _, u := range r.base.Schema.Users {
+			users[u.ID] = true
+		}
 	}
 	for _, id := range r.ids {
 		if d, _ := r.rows.Get(id); d.Owner == "" || users[d.Owner] {
