@@ -196,12 +196,13 @@ var (
 
 // fakeStore keeps everything in memory.
 type fakeStore struct {
-	snap  *crm.Snapshot
-	last  *crm.Sync
-	open  *crm.Sync
-	parts []*crm.Snapshot
-	saved int // parts ever saved
-	own   map[string][]crm.Instant
+	snap     *crm.Snapshot
+	last     *crm.Sync
+	open     *crm.Sync
+	parts    []*crm.Snapshot
+	saved    int         // parts ever saved
+	reshaped crm.Instant // when we last made a property
+	own      map[string][]crm.Instant
 }
 
 func (s *fakeStore) LoadSnapshot(context.Context, string) (*crm.Snapshot, error) { return s.snap, nil }
@@ -231,6 +232,10 @@ func (s *fakeStore) SaveSync(_ context.Context, sync crm.Sync, snap *crm.Snapsho
 		s.snap = snap
 	}
 	return nil
+}
+
+func (s *fakeStore) Reshaped(_ context.Context, _ string, since crm.Instant) (bool, error) {
+	return !s.reshaped.IsZero() && s.reshaped >= since, nil
 }
 
 func (s *fakeStore) OwnTasks(context.Context, string) (map[string][]crm.Instant, error) {

@@ -34,6 +34,8 @@ type Store interface {
 	SaveSync(ctx context.Context, sync crm.Sync, snapshot *crm.Snapshot) error
 	// OwnTasks returns the due times of the living tasks that we created, by deal.
 	OwnTasks(ctx context.Context, portal string) (map[string][]crm.Instant, error)
+	// Reshaped reports whether we created or removed a property of the portal after a moment.
+	Reshaped(ctx context.Context, portal string, since crm.Instant) (bool, error)
 }
 
 // Options say what a sync is to do.
@@ -141,15 +143,26 @@ func prepare(ctx context.Context, conn connectors.Connector, store Store, opts O
 	if r.own, err = store.OwnTasks(ctx, opts.Portal); err != nil {
 		return nil, err
 	}
+	if r.last != nil {
+		if r.reshaped, err = store.Reshaped(ctx, opts.Portal, r.last.FullAt); err != nil {
+			return nil, err
+		}
+	}
 	now := crm.At(opts.Now())
 	if r.takeUp, r.parts, err = store.OpenSync(ctx, opts.Portal); err != nil {
 		return nil, err
 	}
 	full := r.needsFull(now)
 	if o := r.takeUp; o != nil && o.Full && full && o.Facts.Has(opts.Facts) && now.Sub(o.Started) < resumable {
-		r.sync = *o
-		r.sync.Error = ""
-		return r, nil
+		stale, err := store.Reshaped(ctx, opts.Portal, o.Started)
+		if err != nil {
+			return nil, err
+		}
+		if !stale {
+			r.sync = *o
+			r.sync.Error = ""
+			return r, nil
+		}
 	}
 	r.takeUp, r.parts = nil, nil
 	r.sync = crm.Sync{ID: newID(opts.Now()), Portal: opts.Portal, Full: full, Started: now, Facts: opts.Facts}
@@ -165,7 +178,7 @@ func prepare(ctx context.Context, conn connectors.Connector, store Store, opts O
 // needsFull tells whether a walk over the changes would not do.
 func (r *run) needsFull(now crm.Instant) bool {
 	return r.opts.Full || r.base == nil || r.last == nil || r.last.Watermark.IsZero() || !r.last.Completeness.Complete() ||
-		!r.base.Asked.Has(r.opts.Facts) || now.Sub(r.last.FullAt) >= r.opts.FullEvery
+		!r.base.Asked.Has(r.opts.Facts) || r.reshaped || now.Sub(r.last.FullAt) >= r.opts.FullEvery
 }
 
 // newID makes an id for a sync; later ones sort later.
@@ -191,8 +204,9 @@ func (nothing) LastEnded(context.Context, string) (*crm.Sync, error)        { re
 func (nothing) OpenSync(context.Context, string) (*crm.Sync, []*crm.Snapshot, error) {
 	return nil, nil, nil
 }
-func (nothing) SavePart(context.Context, crm.Sync, *crm.Snapshot) error { return nil }
-func (nothing) SaveSync(context.Context, crm.Sync, *crm.Snapshot) error { return nil }
+func (nothing) SavePart(context.Context, crm.Sync, *crm.Snapshot) error     { return nil }
+func (nothing) SaveSync(context.Context, crm.Sync, *crm.Snapshot) error     { return nil }
+func (nothing) Reshaped(context.Context, string, crm.Instant) (bool, error) { return false, nil }
 func (nothing) OwnTasks(context.Context, string) (map[string][]crm.Instant, error) {
 	return nil, nil
 }

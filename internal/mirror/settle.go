@@ -21,7 +21,7 @@ func (r *run) settle(d *crm.Deal) {
 	} else if before != nil {
 		observe(d, before, r.sync.Facts)
 	}
-	r.hideOwnTask(d)
+	r.hideOwnTask(d, before)
 }
 
 // reconcile adds the move that a deal's history does not show yet: a history can be behind the stage. It was made when the
@@ -79,15 +79,21 @@ func observe(d, before *crm.Deal, asked crm.Fact) {
 	d.Moves = moves
 }
 
-// hideOwnTask takes away a next activity that is a task of ours: what we did is no sign of life.
-func (r *run) hideOwnTask(d *crm.Deal) {
+// hideOwnTask takes away a next activity that is a task of ours: what we did is no sign of life. What is planned behind it
+// the CRM does not tell; what was seen there before our task came stays until its time has passed.
+func (r *run) hideOwnTask(d, before *crm.Deal) {
 	if d.Planned.IsZero() {
 		return
 	}
 	for _, due := range r.own[d.ID] {
-		if d.Planned.Time().Truncate(time.Second).Equal(due.Time().Truncate(time.Second)) {
-			d.Planned = 0
-			return
+		if !d.Planned.Time().Truncate(time.Second).Equal(due.Time().Truncate(time.Second)) {
+			continue
 		}
+		ours := d.Planned
+		d.Planned = 0
+		if before != nil && before.Planned > ours && before.Planned > crm.At(r.opts.Now()) {
+			d.Planned = before.Planned
+		}
+		return
 	}
 }

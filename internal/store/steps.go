@@ -274,3 +274,18 @@ func (db *DB) OwnTasks(ctx context.Context, portal string) (map[string][]crm.Ins
 	}
 	return out, nil
 }
+
+// Reshaped reports whether Plumbline created a property of a portal, or removed one again, after a moment. A request that may
+// still be on the wire counts.
+func (db *DB) Reshaped(ctx context.Context, portal string, since crm.Instant) (bool, error) {
+	rows, err := db.read().QueryContext(ctx, `SELECT rev, doc FROM steps WHERE portal = $1 AND op = $2 AND state IN ($3, $4, $5)`,
+		portal, string(crm.OpAddProperty), string(remedy.Applied), string(remedy.Applying), string(remedy.Undone))
+	if err != nil {
+		return false, fmt.Errorf("read own properties: %w", err)
+	}
+	steps, err := scanSteps(rows, nil)
+	if err != nil {
+		return false, fmt.Errorf("read own properties: %w", err)
+	}
+	return slices.ContainsFunc(steps, func(s remedy.Step) bool { return s.Updated >= since }), nil
+}

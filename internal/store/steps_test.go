@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -183,6 +184,28 @@ func TestOwnTasks(t *testing.T) {
 		at := crm.Instant(1795424400000000)
 		if diff := cmp.Diff(map[string][]crm.Instant{"d0": {at}, "d2": {at}}, got); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+func TestReshaped(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, db *DB) {
+		at := crm.Instant(1795424400000000)
+		for n, state := range []remedy.State{remedy.Proposed, remedy.Undone} {
+			s := testStep(n)
+			s.State, s.Updated, s.Edit.Op = state, at.Add(time.Duration(-n)*time.Hour), crm.OpAddProperty
+			record(t, db, remedy.Change{Step: s})
+		}
+		task := testStep(9)
+		task.State, task.Updated, task.Edit.Op = remedy.Applied, at, crm.OpAddTask
+		record(t, db, remedy.Change{Step: task})
+		for since, want := range map[crm.Instant]bool{at: false, at.Add(-time.Hour): true, 0: true} {
+			if got, err := db.Reshaped(t.Context(), "acme", since); err != nil || got != want {
+				t.Errorf("since %s: %v, %v", since, got, err)
+			}
+		}
+		if got, err := db.Reshaped(t.Context(), "other", 0); err != nil || got {
+			t.Errorf("another portal: %v, %v", got, err)
 		}
 	})
 }
