@@ -26,6 +26,8 @@ type Subject struct {
 	Empty func(seen *sandbox.World) crm.Fields
 	// Written is what of a stored deal an undo must restore; nil: its properties.
 	Written func(stored map[string]any) any
+	// Firewall says that the sandbox's 403 is the page of a firewall, not a missing scope.
+	Firewall bool
 	// Reads reports whether a request cannot change anything, by its method and its path behind the face's name.
 	Reads func(method, path string) bool
 	// Full, Idle and Changed are how many requests at most a full pull of n deals may cost, a poll that finds nothing, and one

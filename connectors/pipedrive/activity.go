@@ -13,6 +13,7 @@ type deed struct {
 	id, deal string
 	kind     string
 	done     bool
+	read     bool        // what follows is known
 	ours     bool        // it carries a key of Plumbline
 	due      crm.Instant // when it is planned, or was; none: it has no date
 	at       crm.Instant // when it took place, if it is done
@@ -21,7 +22,7 @@ type deed struct {
 
 // deedOf reads an activity. One whose times cannot be read is without them.
 func (w *walk) deedOf(a activity) deed {
-	d := deed{id: a.ID.text, deal: a.Deal.text, kind: w.kind(a.Type.text), done: a.Done.truth()}
+	d := deed{id: a.ID.text, read: true, deal: a.Deal.text, kind: w.kind(a.Type.text), done: a.Done.truth()}
 	_, key := cutKey(a.Note.text)
 	d.ours = key != ""
 	d.updated, _ = instant(a.Updated.text, time.UTC)
@@ -86,10 +87,12 @@ func buyer(last *deed, count int, mail crm.Instant) (at crm.Instant, known bool)
 }
 
 func latest(last *deed, count int, mail crm.Instant, kinds ...string) (crm.Instant, bool) {
-	if last == nil {
+	switch {
+	case last == nil:
 		return mail, true
-	}
-	if !last.ours {
+	case !last.read:
+		return 0, false
+	case !last.ours:
 		for _, k := range kinds {
 			if last.kind == k && !last.at.IsZero() {
 				return max(last.at, mail), true

@@ -91,6 +91,8 @@ func (a *applying) verdict(reply rest.Reply, err error) crm.Receipt {
 		r.Why, r.Again = exhausted.Error(), true
 	case e.Status < 300 || e.Status >= 500 || e.Status == http.StatusRequestTimeout:
 		r.Outcome, r.Why = crm.OutcomeUnknown, err.Error()
+	case e.Status == http.StatusUnauthorized:
+		r.Why, r.Again = "Pipedrive does not accept our authorization: connect again", true
 	case e.Status == http.StatusForbidden:
 		r.Why = "a scope is missing, or the connection's user may not do this"
 	case e.Status == http.StatusTooManyRequests || e.Status == http.StatusLocked:

@@ -122,7 +122,8 @@ func (j *judge) set(e crm.Edit) connectors.Verdict {
 		}
 		before, read := e.Before[field]
 		// Pipedrive does not say that a close date can be cleared, and a deal always has an owner and a value.
-		if !read || before == "" && (field == crm.FieldCloseDate || field == crm.FieldOwner) {
+		// Nor does it give a deal back to a user who was deactivated.
+		if !read || before == "" && (field == crm.FieldCloseDate || field == crm.FieldOwner) || field == crm.FieldOwner && !j.activeUser(before) {
 			lost = append(lost, field)
 		}
 		if field == crm.FieldStage || field == crm.FieldPipeline {
@@ -162,6 +163,12 @@ func (j *judge) value(field, name, text string) string {
 		}
 	}
 	return ""
+}
+
+// activeUser reports whether a user can be given deals, as far as is known.
+func (j *judge) activeUser(id string) bool {
+	i := slices.IndexFunc(j.schema.Users, func(u crm.User) bool { return u.ID == id })
+	return !j.schema.UsersKnown || i >= 0 && j.schema.Users[i].Active
 }
 
 func (j *judge) findStage(id string) (crm.Stage, bool) {
