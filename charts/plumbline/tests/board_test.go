@@ -179,7 +179,7 @@ func TestNoPanelIsEmpty(t *testing.T) {
 	variables := strings.NewReplacer("$portal", ".*", "$__rate_interval", "1m", "$datasource", "")
 	legend := regexp.MustCompile(`{{(\w+)}}`)
 	b := readBoard(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second) // for all of them together
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // for all of them together
 	defer cancel()
 	asked := 0
 	for _, p := range b.Panels {
