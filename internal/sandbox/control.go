@@ -37,16 +37,19 @@ func (s *Server) controlMux() http.Handler {
 	})
 	mux.HandleFunc("PUT /control/settings/{crm}", s.tune)
 	mux.HandleFunc("GET /control/records/{crm}/{kind}/{id...}", s.record)
-	mux.HandleFunc("GET /control/truth", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Truth()) })
+	mux.HandleFunc("GET /control/truth", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, s.Truth(r.URL.Query()["crm"]...))
+	})
 	return mux
 }
 
-// Truth lists the problems that were planted in the portals, each once.
-func (s *Server) Truth() []Planted {
+// Truth lists the problems that were planted in the portals, each once: in all of them, or in those of the CRMs that are named.
+// Records have the ids that their CRM gives them.
+func (s *Server) Truth(crms ...string) []Planted {
 	truth := []Planted{}
 	for _, face := range s.order {
 		planter, ok := face.(Planter)
-		if !ok {
+		if !ok || len(crms) > 0 && !slices.Contains(crms, face.Name()) {
 			continue
 		}
 		for _, planted := range planter.Truth() {

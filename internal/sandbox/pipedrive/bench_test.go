@@ -14,7 +14,7 @@ import (
 func walk(tb testing.TB, s *sandbox.Server, query string) (records, requests int) {
 	tb.Helper()
 	for cursor := ""; ; {
-		req, err := http.NewRequestWithContext(tb.Context(), "GET", "http://sandbox/pipedrive/api/v2/"+query+cursor, nil)
+		req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, "http://sandbox/pipedrive/api/v2/"+query+cursor, nil)
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -221,78 +220,98 @@ func (c *call) listing(sorts ...string) (listing, error) {
 	return l, nil
 }
 
-// place is where a list's order puts a record, beside its id.
-func (l listing) place(it item) string {
+// rank is where a list's order puts a record: a time or a text, then the id.
+type rank struct {
+	at   int64
+	text string
+	id   int64
+}
+
+func (a rank) compare(b rank) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.text, b.text), cmp.Compare(a.id, b.id))
+}
+
+func (l listing) rank(it item) rank {
+	r := rank{id: it.key()}
 	switch l.sort {
 	case "update_time":
-		return stampV2(it.updatedAt())
+		r.at = it.updatedAt().Unix()
 	case "add_time":
-		return stampV2(it.addedAt())
+		r.at = it.addedAt().Unix()
 	case "due_date":
-		return it.(*activity).dueDate // the only kind that is sorted by it
+		r.text = it.(*activity).dueDate // the only kind that is sorted by it
 	case "order_nr":
-		return fmt.Sprintf("%06d", it.(*stage).order) // so is this
+		r.at = int64(it.(*stage).order) // so is this
 	}
-	return ""
+	return r
 }
 
-// compare puts two records into the list's order.
-func (l listing) compare(a, b item) int {
-	n := 0
+// value is a rank in a cursor's words.
+func (l listing) value(r rank) any {
 	switch l.sort {
-	case "update_time":
-		n = a.updatedAt().Compare(b.updatedAt())
-	case "add_time":
-		n = a.addedAt().Compare(b.addedAt())
-	case "due_date", "order_nr":
-		n = cmp.Compare(l.place(a), l.place(b))
+	case "update_time", "add_time":
+		return stampV2(time.Unix(r.at, 0))
+	case "due_date":
+		return r.text
+	case "order_nr":
+		return r.at
 	}
-	n = cmp.Or(n, cmp.Compare(a.key(), b.key()))
-	if l.direction == "desc" {
-		return -n
-	}
-	return n
+	return r.id
 }
 
-// behind reports whether a record lies behind the cursor.
-func (l listing) behind(it item) bool {
-	n := cmp.Compare(it.key(), l.after.ID)
-	if value, ok := l.after.Value.(string); ok && l.sort != "id" {
-		n = cmp.Or(cmp.Compare(l.place(it), value), n)
+// begin is the rank that a cursor names.
+func (k *keyset) begin() rank {
+	r := rank{id: k.ID}
+	switch value := k.Value.(type) {
+	case string:
+		if at, ok := parseTime(value); ok {
+			r.at = at.Unix()
+		} else {
+			r.text = value
+		}
+	case float64:
+		if k.Field != "id" {
+			r.at = int64(value)
+		}
 	}
-	if l.direction == "desc" {
-		n = -n
-	}
-	return n > 0
+	return r
 }
 
 // pageOf takes a page out of the records that a list keeps, in the list's order. all must be in the order of ids.
 func pageOf[T item](l listing, all []T, keep func(T) bool) (page []T, next *string) {
-	var kept []T
+	type placed struct {
+		rank
+		it T
+	}
+	var kept []placed
 	for _, it := range all {
 		if keep(it) {
-			kept = append(kept, it)
+			kept = append(kept, placed{l.rank(it), it})
 		}
 	}
-	if l.sort != "id" || l.direction == "desc" {
-		slices.SortFunc(kept, func(a, b T) int { return l.compare(a, b) })
+	sign := 1
+	if l.direction == "desc" {
+		sign = -1
+	}
+	if l.sort != "id" || sign < 0 {
+		slices.SortFunc(kept, func(a, b placed) int { return sign * a.compare(b.rank) })
 	}
 	from := 0
 	if l.after != nil {
-		from = sort.Search(len(kept), func(i int) bool { return l.behind(kept[i]) })
+		begin := l.after.begin()
+		from = sort.Search(len(kept), func(i int) bool { return sign*kept[i].compare(begin) > 0 })
 	}
 	to := min(from+l.limit, len(kept))
+	for _, k := range kept[from:to] {
+		page = append(page, k.it)
+	}
 	if to < len(kept) {
-		last := kept[to-1]
-		k := keyset{Field: l.sort, Value: l.place(last), Direction: l.direction, ID: last.key()}
-		if l.sort == "id" {
-			k.Value = last.key()
-		}
-		raw, _ := json.Marshal(k) // plain values always encode
+		last := kept[to-1].rank
+		raw, _ := json.Marshal(keyset{Field: l.sort, Value: l.value(last), Direction: l.direction, ID: last.id}) // plain values always encode
 		text := base64.StdEncoding.EncodeToString(raw)
 		next = &text
 	}
-	return kept[from:to], next
+	return page, next
 }
 
 // envelope is an answer with one record, or with a list that is not paged.

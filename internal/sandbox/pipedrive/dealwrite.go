@@ -63,7 +63,7 @@ func (p *portal) settle(c *call, d, next *deal) {
 func (p *portal) editable(c *call, d *deal, in fields) error {
 	back := func(name string) bool { return len(in) == 1 && in.has(name) && !in.truth(name) }
 	switch {
-	case d.deleted && !(c.set.restore && back("is_deleted")):
+	case d.deleted && (!c.set.restore || !back("is_deleted")):
 		return invalid("id", "Deal is deleted")
 	case !d.deleted && in.truth("is_deleted"):
 		return invalid("is_deleted", "use DELETE to delete a deal")

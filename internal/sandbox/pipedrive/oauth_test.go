@@ -93,7 +93,7 @@ func TestOAuthRefusals(t *testing.T) {
 	s.ticks = s.ticks.Add(5*time.Minute + time.Second)
 	s.exchange(code).is(400, "error", "invalid_grant")
 	s.plain("POST", "/oauth/token", url.Values{"grant_type": {"authorization_code"}, "code": {s.authorize(back)}, "redirect_uri": {"http://elsewhere.example"}}).is(400)
-	req, err := http.NewRequestWithContext(t.Context(), "POST", s.http.URL+"/pipedrive/oauth/token", strings.NewReader("grant_type=refresh_token&refresh_token=x"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.http.URL+"/pipedrive/oauth/token", strings.NewReader("grant_type=refresh_token&refresh_token=x"))
 	if err != nil {
 		t.Fatal(err)
 	}
