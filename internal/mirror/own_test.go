@@ -56,3 +56,23 @@ func TestAnOwnPropertyNeedsAFullWalk(t *testing.T) {
 	}
 	g.same(t, snap)
 }
+
+// Where loss reasons are read from another property than before, the reasons that are kept say nothing of it.
+func TestAnotherLossReasonPropertyNeedsAFullWalk(t *testing.T) {
+	g := newRig(20)
+	g.conn, g.portal.schema.LossReason.Field = sweepingPortal{g.portal}, "old"
+	g.sync(t)
+	g.portal.schema.LossReason.Field = "new"
+	for _, d := range g.portal.deals {
+		d.LossReason = "by the new property" // which changes nothing of when it was modified
+	}
+	g.now = g.now.Add(25 * time.Hour)
+	s, snap := g.sync(t)
+	if !s.Full || !s.Since.IsZero() {
+		t.Errorf("sync %+v", s)
+	}
+	g.same(t, snap)
+	if s, _ := g.sync(t); s.Full {
+		t.Errorf("sync %+v", s)
+	}
+}

@@ -84,7 +84,19 @@ func (r *run) setUp(ctx context.Context) (err error) {
 	} else {
 		r.schema, err = r.conn.Schema(ctx)
 	}
+	if err == nil && !r.sync.Full && r.resettled() {
+		r.sync = crm.Sync{ID: r.sync.ID, Portal: r.opts.Portal, Full: true, Started: r.sync.Started, Facts: r.sync.Facts}
+		r.sweeps = false
+	}
 	return err
+}
+
+// resettled reports whether the set-up now says otherwise where a fact is read from, so that deals which were kept show
+// another property's values than those read now.
+func (r *run) resettled() bool {
+	was, is := r.base.Schema, r.schema
+	return was.Currency != is.Currency || was.LossReason.Field != is.LossReason.Field ||
+		was.LossReason.TextField != is.LossReason.TextField || was.LossReason.DetailField != is.LossReason.DetailField
 }
 
 // begin takes up the parts of an interrupted walk.
