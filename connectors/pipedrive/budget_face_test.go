@@ -120,7 +120,7 @@ func TestAccountRunsOut(t *testing.T) {
 
 // Another program of the same user makes bursts; and the firewall answers those who go on with a page.
 func TestBurstsAndTheFirewall(t *testing.T) {
-	for name, faults := range map[string]string{"burst storm": "status=429:p=0.4", "the page": "status=403:every=23"} {
+	for name, faults := range map[string]string{"burst storm": "status=429:p=0.4", "the page": "status=403:every=17"} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t, bulk(3000, 600, 20), face.Unlimited)
 			if err := a.SetFaults(faults); err != nil {
