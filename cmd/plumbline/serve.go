@@ -35,13 +35,26 @@ func newServe(a *app) *cobra.Command {
 				return failed(err)
 			}
 			defer unlock()
-			portals, err := s.portals(cmd.Context(), nil)
+			portals, err := s.served(cmd.Context())
 			if err != nil {
 				return failed(err)
 			}
 			return failed(a.serve(cmd.Context(), s, portals, s.cfg.Server.Listen))
 		},
 	}
+}
+
+// served are the portals to serve. There may be none yet: pages and metrics are up all the same.
+func (s *shop) served(ctx context.Context) ([]daemon.Portal, error) {
+	names, err := s.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) > 0 {
+		return s.portals(ctx, names)
+	}
+	s.log.Warn("there is no portal yet: connect one with plumbline portal connect NAME --crm hubspot, and start serve again")
+	return nil, nil
 }
 
 // lock keeps a second serve off a SQLite file; on Postgres any number may run.
@@ -67,11 +80,13 @@ func (s *shop) lock() (unlock func(), err error) {
 
 // serve runs the daemon and the pages until ctx ends.
 func (a *app) serve(ctx context.Context, s *shop, portals []daemon.Portal, addr string) error {
-	d, err := daemon.New(ctx, daemon.Options{Cycle: s.cycle(false), Portals: portals, Now: a.now, Log: s.log})
+	cycle := s.cycle(false)
+	cycle.Pause = nil // a job is short: what is not settled yet waits for the next cycle
+	d, err := daemon.New(ctx, daemon.Options{Cycle: cycle, Portals: portals, Now: a.now, Log: s.log})
 	if err != nil {
 		return err
 	}
-	metrics := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry})
+	metrics := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry, ErrorHandling: promhttp.ContinueOnError})
 	opts := web.Options{Source: s.db, Words: s.words, Version: version(), Log: s.log, Ready: d.Ready, Next: s.nextRun, Metrics: metrics}
 	own := s.cfg.Metrics.Listen
 	if own != "" {

@@ -79,7 +79,19 @@ func (s *shop) Close() error { return s.db.Close() }
 
 // cycle is what does the work on portals.
 func (s *shop) cycle(wait bool) *daemon.Cycle {
-	return &daemon.Cycle{Store: s.db, Words: s.words, Now: s.now, Log: s.log, Holder: holder(), Wait: wait}
+	return &daemon.Cycle{Store: s.db, Words: s.words, Now: s.now, Log: s.log, Holder: holder(), Wait: wait, Pause: pause}
+}
+
+// pause waits for a while, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }
 
 // holder names this process in leases.
@@ -241,18 +253,17 @@ func (s *shop) rules(p config.Portal, list []audit.Check, loc *time.Location, no
 	}
 	o := remedy.Options{FallbackOwner: p.FallbackOwner, Zone: loc, Limits: limits, Guard: s.cfg.Guard.Duration(), Grace: map[string]time.Duration{}}
 	for _, c := range list {
-		if c.Grace > 0 && c.Pipeline == "" {
-			o.Grace[c.Policy.ID] = c.Grace.Duration()
-		}
+		// A plan knows one grace per policy: where scopes differ, the longest one holds for all.
+		o.Grace[c.Policy.ID] = max(o.Grace[c.Policy.ID], c.Grace.Duration())
 	}
+	var holds []string
 	local := now.In(loc)
-	for _, f := range s.cfg.Freeze {
-		if f.Contains(local) {
-			o.Hold = "nothing is written unasked on frozen days"
-		}
+	if slices.ContainsFunc(s.cfg.Freeze, func(f config.Freeze) bool { return f.Contains(local) }) {
+		holds = append(holds, "nothing is written unasked on frozen days")
 	}
 	if !s.cfg.WriteWindow.Contains(local) {
-		o.Hold = "it is outside of the write window"
+		holds = append(holds, "it is outside of the write window")
 	}
+	o.Hold = strings.Join(holds, "; ")
 	return o
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/plumbline/plumbline/audit"
@@ -39,6 +40,9 @@ type Cycle struct {
 	Holder string // who holds the leases: program, host and process
 	// Wait makes it wait for a portal that somebody else is working on, instead of failing.
 	Wait bool
+	// Pause waits for what an earlier run may still have on the wire to become quiet, so that apply and undo settle it
+	// themselves; nil leaves it to the next run.
+	Pause func(ctx context.Context, d time.Duration) error
 }
 
 // ErrNothingPulled tells that a portal was never synced.
@@ -110,6 +114,7 @@ func (c *Cycle) Plan(ctx context.Context, p Portal, r *audit.Result, who string,
 	}
 	opts := p.Plan(c.Now())
 	opts.Who, opts.Daemon = who, asDaemon
+	opts.FallbackOwner = userID(snap.Schema, opts.FallbackOwner)
 	var plan *remedy.Plan
 	err = c.hold(ctx, p.Name, func(ctx context.Context) error {
 		conn, _, err := p.Connect(ctx)
@@ -141,6 +146,16 @@ func contact(snap *crm.Snapshot) func(deal string) (crm.Instant, bool) {
 		}
 		return r.Touch, r.Known.Has(crm.FactTouch)
 	}
+}
+
+// userID is the id of the user who is named by id or by e-mail.
+func userID(schema crm.Schema, name string) string {
+	for _, u := range schema.Users {
+		if name != "" && u.ID != name && strings.EqualFold(u.Email, name) {
+			return u.ID
+		}
+	}
+	return name
 }
 
 // Run is one run of apply or undo.
@@ -179,7 +194,7 @@ func (c *Cycle) write(ctx context.Context, p Portal, run Run, what string, do fu
 			return err
 		}
 		out, err = do(ctx, remedy.Application{
-			Portal: p.Name, Editor: editor, Schema: schema, Store: c.Store, Now: c.Now, Run: run.ID, Who: run.Who, Max: run.Max, Steps: run.Steps, Settle: settleTime,
+			Portal: p.Name, Editor: editor, Schema: schema, Store: c.Store, Now: c.Now, Run: run.ID, Who: run.Who, Max: run.Max, Steps: run.Steps, Settle: settleTime, Wait: c.Pause,
 		})
 		return err
 	})
