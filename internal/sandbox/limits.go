@@ -68,11 +68,11 @@ func (d *Daily) GiveBack(now time.Time, n int) (left int) {
 	return d.Max - d.taken
 }
 
-// Limit changes how many are taken in a day, from now on.
-func (d *Daily) Limit(most int) {
+// Retune changes from now on how many are taken in a day, and where midnight is; a nil zone is UTC.
+func (d *Daily) Retune(most int, zone *time.Location) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.Max = most
+	d.Max, d.Zone = most, zone
 }
 
 // turn begins a new day once midnight has passed.

@@ -75,7 +75,7 @@ func (d *deal) updatedAt() time.Time {
 	switch {
 	case d.deleted:
 		return d.deletedAt
-	case d.home.touches:
+	case d.home.set.activityTouches:
 		return later(d.updated, d.touched)
 	}
 	return d.updated
@@ -101,8 +101,8 @@ type dealView struct {
 	Owner          int64          `json:"owner_id"`
 	Value          float64        `json:"value"`
 	Currency       string         `json:"currency"`
-	Person         *int64         `json:"person_id"`
-	Org            *int64         `json:"org_id"`
+	Person         opt            `json:"person_id,omitzero"`
+	Org            opt            `json:"org_id,omitzero"`
 	Stage          int64          `json:"stage_id"`
 	Pipeline       int64          `json:"pipeline_id"`
 	Status         string         `json:"status"`
@@ -159,10 +159,18 @@ func (p *portal) localDate(t time.Time) *string {
 	return &s
 }
 
+// link is the id of a record that a deal names; one that is not there is null, or left out where the account's answers are so.
+func (p *portal) link(id int64) opt {
+	if id == 0 && p.set.omitNulls {
+		return opt{}
+	}
+	return opt{true, maybeID(id)}
+}
+
 // view is a deal as v2 shows it, without what include_fields asks for. keys are the custom fields that are wanted, nil for all.
 func (p *portal) view(d *deal, keys []string) dealView {
-	v := dealView{ID: d.id, Title: d.name, Creator: d.creator, Owner: d.owner, Value: d.value, Currency: d.currency, Person: maybeID(d.person),
-		Org: maybeID(d.org), Stage: d.stage, Pipeline: d.pipeline, Status: d.status, Added: stampV2(d.added), Updated: stampV2(d.updatedAt()),
+	v := dealView{ID: d.id, Title: d.name, Creator: d.creator, Owner: d.owner, Value: d.value, Currency: d.currency, Person: p.link(d.person),
+		Org: p.link(d.org), Stage: d.stage, Pipeline: d.pipeline, Status: d.status, Added: stampV2(d.added), Updated: stampV2(d.updatedAt()),
 		StageChanged: maybe(d.stageChanged), Probability: d.probability, LostReason: d.lostReason, VisibleTo: d.visibleTo,
 		CloseTime: maybe(d.closedAt), WonTime: maybe(d.wonAt), LostTime: maybe(d.lostAt), LocalWonDate: p.localDate(d.wonAt),
 		LocalLostDate: p.localDate(d.lostAt), LocalCloseDate: p.localDate(d.closedAt), Labels: d.labels, Origin: d.origin,
@@ -171,6 +179,9 @@ func (p *portal) view(d *deal, keys []string) dealView {
 		v.Labels = []int64{}
 	}
 	v.Expected = textOrNull(d.expected)
+	if d.stageChanged.IsZero() && p.set.changedAtAdd {
+		v.StageChanged = maybe(d.added)
+	}
 	if d.deleted {
 		v.Status = statusDeleted
 	}

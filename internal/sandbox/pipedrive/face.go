@@ -59,7 +59,7 @@ func (f *Face) Name() string { return Name }
 
 // Reset puts every record and every limit back to how it was at the start; settings stay.
 func (f *Face) Reset() {
-	fresh := newPortal(f.world, f.settings, f.gate.Tier(Name), f.gate.Now())
+	fresh := newPortal(f.world, f.gate.Tier(Name), f.gate.Now())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.portal = fresh
@@ -85,12 +85,13 @@ func (f *Face) Truth() []sandbox.Planted {
 	return out
 }
 
-// Tune changes a setting: see [traits] for what each means. Those that are true or false: admin, rotate_refresh, refresh_ends_access,
-// failed_calls_cost, retry_after, daily_headers, reset_unix, ban_oauth, clamp_limit, any_cursor, restore, reopen_keeps, pipeline_alone,
-// noop_bumps, activity_touches_deal, lost_reason_options, free_lost_reasons, required_binds_api, builtin_fields, long_due_time, v1_deal. Others: withhold
-// (scopes) and nullable (fields of bodies), both by spaces or commas; budget (tokens of a day, 0 for the plan's), ban_after (a number, 0 for
-// never), ban_for (a duration), limit_body (json, html, empty), changelog_since (RFC 3339, empty for all). uninstall is no setting but an
-// act, with any value: the app is removed from the account, and told so at its redirect addresses.
+// Tune changes a setting. True or false are: admin, rotate_refresh, refresh_ends_access, failed_calls_cost, overdraw, retry_after,
+// daily_headers, reset_unix, ban_oauth, clamp_limit, any_cursor, restore, reopen_keeps, pipeline_alone, noop_bumps, activity_touches_deal,
+// stage_change_at_add, lost_reason_options, free_lost_reasons, required_binds_api, builtin_fields, omit_nulls, long_due_time, v1_deal.
+// Others: withhold (scopes) and nullable (fields of bodies), both by spaces or commas; budget (tokens of a day, 0 for the plan's),
+// budget_zone (IANA), ban_after (a number, 0 for never), ban_for (a duration), limit_body (json, html, empty), changelog_since (RFC 3339,
+// empty for all). uninstall is no setting but an act, with any value: the app is removed from the account, and told so at its redirect
+// addresses. What each means stands beside its default in settings.go.
 func (f *Face) Tune(name, value string) error {
 	if name == "uninstall" {
 		return f.uninstall()
@@ -178,7 +179,7 @@ func (f *Face) dispatch(rt *route, p *portal, c *call) (any, *failure) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.now, p.touches, p.actor = c.now, c.set.activityTouches, p.me.id
+	p.now, p.set, p.actor = c.now, c.set, p.me.id
 	p.purge(c.now)
 	answer, err := rt.serve(p, c)
 	var fl *failure

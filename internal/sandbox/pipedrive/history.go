@@ -71,7 +71,7 @@ func (p *portal) setStatus(d *deal, status string, at time.Time, source string) 
 	case statusLost:
 		lost, closed = at, at
 	}
-	keeps := p.settings.get().reopenKeeps && status == statusOpen
+	keeps := p.set.reopenKeeps && status == statusOpen
 	if keeps {
 		lost = d.lostAt
 	}

@@ -1,8 +1,11 @@
 package pipedrive
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,6 +33,19 @@ const (
 	searchBurst = 10
 	banWatch    = 10 * time.Second
 )
+
+// CheckTier tells what is wrong with the name of a subscription: it must be lite, growth, premium or ultimate, with :SEATS behind it where
+// the seats are not as many as the active users.
+func CheckTier(tier string) error {
+	name, text, has := strings.Cut(tier, ":")
+	if !slices.Contains([]string{"lite", "growth", "premium", "ultimate", Unlimited}, name) {
+		return fmt.Errorf("plan %q is not lite, growth, premium or ultimate", name)
+	}
+	if n, err := strconv.Atoi(text); has && (err != nil || n < 1) {
+		return fmt.Errorf("%q is not a number of seats", text)
+	}
+	return nil
+}
 
 // planOf reads PLAN or PLAN:SEATS; what it does not know is growth, with a seat for each active user.
 func planOf(tier string, active int) (plan, int) {
@@ -80,11 +96,8 @@ func (l *limits) take(h http.Header, c *call, cost int, search bool) *failure {
 	if until := l.banned[c.token]; c.now.Before(until) {
 		return blocked()
 	}
-	if budget := c.set.budget; budget > 0 {
-		l.day.Limit(budget)
-	} else {
-		l.day.Limit(l.most)
-	}
+	most := cmp.Or(c.set.budget, l.most)
+	l.day.Retune(most, c.set.zone)
 	if l.plan.name != Unlimited {
 		window := l.window(c, search)
 		left, ok := window.Take(c.now)
@@ -94,22 +107,34 @@ func (l *limits) take(h http.Header, c *call, cost int, search bool) *failure {
 		}
 	}
 	left, ok := l.day.TakeN(c.now, cost)
-	l.dailyHeaders(h, c, left)
+	if !ok && left > 0 && c.set.overdraw {
+		left, ok = l.day.TakeN(c.now, left)
+	}
+	c.dailyHeaders(h, most, left)
 	if !ok {
-		midnight := c.now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-		return l.refuse(h, c, midnight.Sub(c.now))
+		return l.refuse(h, c, untilMidnight(c.now, c.set.zone))
 	}
 	return nil
 }
 
-// giveBack returns the tokens of a request that was refused.
-func (l *limits) giveBack(h http.Header, c *call, cost int) {
-	l.dailyHeaders(h, c, l.day.GiveBack(c.now, cost))
+// untilMidnight is how long a day's tokens stay spent.
+func untilMidnight(now time.Time, zone *time.Location) time.Duration {
+	if zone == nil {
+		zone = time.UTC
+	}
+	y, m, d := now.In(zone).Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, zone).Sub(now)
 }
 
-func (l *limits) dailyHeaders(h http.Header, c *call, left int) {
-	if c.set.dailyHeaders && l.day.Max < math.MaxInt32 {
-		h.Set("x-daily-ratelimit-token-limit", strconv.Itoa(l.day.Max))
+// giveBack returns the tokens of a request that was refused.
+func (l *limits) giveBack(h http.Header, c *call, cost int) {
+	c.dailyHeaders(h, cmp.Or(c.set.budget, l.most), l.day.GiveBack(c.now, cost))
+}
+
+// dailyHeaders tells the day's budget, which Pipedrive does not always do.
+func (c *call) dailyHeaders(h http.Header, most, left int) {
+	if c.set.dailyHeaders && most < math.MaxInt32 {
+		h.Set("x-daily-ratelimit-token-limit", strconv.Itoa(most))
 		h.Set("x-daily-ratelimit-token-remaining", strconv.Itoa(left))
 	}
 }

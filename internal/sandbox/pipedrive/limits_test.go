@@ -3,10 +3,12 @@ package pipedrive_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/plumbline/plumbline/internal/sandbox"
+	"github.com/plumbline/plumbline/internal/sandbox/pipedrive"
 )
 
 func plan(tier string) sandbox.Options {
@@ -146,4 +148,66 @@ func TestFaultBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.get("/v1/users").is(500, "success", false, "data", nil, "error", "Internal Server Error")
+}
+
+func TestMidnightMayBeElsewhere(t *testing.T) {
+	s := start(t, plan("lite:1"))
+	s.tune("budget", "10")
+	s.tune("budget_zone", "America/New_York")
+	s.tune("retry_after", "true")
+	s.get("/v2/deals").is(200)
+	s.ticks = day(1).Add(-11 * time.Hour) // 1 o'clock UTC is 21 o'clock there
+	if got := s.get("/v2/deals").is(429).header.Get("Retry-After"); got != "10800" {
+		t.Errorf("Retry-After is %s", got)
+	}
+	s.ticks = s.ticks.Add(3 * time.Hour)
+	s.get("/v2/deals").is(200)
+}
+
+func TestOverdraw(t *testing.T) {
+	s := start(t, plan("lite:1"))
+	s.tune("budget", "15")
+	s.get("/v2/deals").is(200)
+	s.get("/v2/deals").is(429)
+	s.tune("overdraw", "true")
+	s.get("/v2/deals").is(200)
+	s.get("/v2/deals/1001").is(429)
+}
+
+func TestCheckTier(t *testing.T) {
+	for tier, ok := range map[string]bool{"lite": true, "growth:3": true, "ultimate": true, "pro": false, "": false, "lite:0": false, "lite:": false, "premium:x": false} {
+		if err := pipedrive.CheckTier(tier); (err == nil) != ok {
+			t.Errorf("%q: %v", tier, err)
+		}
+	}
+}
+
+func TestSettingsAreChecked(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	for name, value := range map[string]string{"nothing": "1", "admin": "perhaps", "budget": "x", "ban_for": "x", "limit_body": "xml", "changelog_since": "x", "budget_zone": "Mars/One"} {
+		if err := s.sandbox.Face("pipedrive").(sandbox.Tuner).Tune(name, value); err == nil {
+			t.Errorf("%s=%s is taken", name, value)
+		}
+	}
+}
+
+// Many clients at once: nothing is lost and nothing is counted twice.
+func TestManyAtOnce(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 20 {
+				s.patch(1001, fmt.Sprintf(`{"value":%d,"title":"by %d"}`, i*100+j, i)).is(200)
+				s.get("/v2/deals?include_fields=next_activity_id").is(200)
+				s.do("POST", "/v2/activities", `{"subject":"x","type":"task","deal_id":1001}`).is(200)
+				s.get("/v1/deals/1001/changelog").is(200)
+			}
+		})
+	}
+	all.Wait()
+	s.get("/v2/deals/1001?include_fields=undone_activities_count").is(200, "data/undone_activities_count", 3+160)
+	if c := s.sandbox.Counters(); c.Writes != 320 || c.Requests["pipedrive"]["deals.update"] != 160 {
+		t.Errorf("counted %+v", c)
+	}
 }

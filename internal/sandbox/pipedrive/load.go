@@ -96,7 +96,7 @@ func (l *loader) moves(d *deal, w *sandbox.Deal) {
 	first := l.kinds[w.Moves[0].Stage]
 	d.stage, d.pipeline = first.id, first.line
 	if first.status != statusOpen {
-		d.stage = l.closedIn(first, w)
+		d.stage = l.closedIn(first)
 	}
 	for i, m := range w.Moves {
 		k, ok := l.kinds[m.Stage]
@@ -114,7 +114,7 @@ func (l *loader) moves(d *deal, w *sandbox.Deal) {
 }
 
 // closedIn is the stage of a deal that no open stage is known of: the last one for those won, the first for those lost.
-func (l *loader) closedIn(k kindOfStage, _ *sandbox.Deal) int64 {
+func (l *loader) closedIn(k kindOfStage) int64 {
 	line := l.p.pipeline(k.line)
 	if k.status == statusWon {
 		return line.stages[len(line.stages)-1].id
@@ -145,7 +145,7 @@ func (l *loader) place(d *deal, w *sandbox.Deal) {
 		}
 		return
 	}
-	d.stage = l.closedIn(k, w)
+	d.stage = l.closedIn(k)
 	at := w.CloseDate.Truncate(time.Second)
 	if at.IsZero() {
 		at = entered

@@ -15,7 +15,6 @@ import (
 type portal struct {
 	mu         sync.Mutex
 	world      *sandbox.World
-	settings   *settings
 	limits     *limits
 	ids        idMap
 	zone       *time.Location
@@ -35,7 +34,7 @@ type portal struct {
 	lastChange int64
 	now        time.Time // of the request being served
 	actor      int64     // who makes changes now; 0: the deal's owner
-	touches    bool      // whether activities, mails and notes count as updates of their deal, during a request
+	set        traits    // during a request
 }
 
 // table holds the records of one kind in the order of their ids.
@@ -77,8 +76,8 @@ const (
 func born() time.Time { return time.Date(2021, 3, 1, 9, 0, 0, 0, time.UTC) }
 
 // newPortal fills a portal from a world, which it does not change.
-func newPortal(world *sandbox.World, set *settings, tier string, now time.Time) *portal {
-	p := &portal{world: world, settings: set, ids: newIDMap(world), zone: time.UTC, lastID: firstNewID,
+func newPortal(world *sandbox.World, tier string, now time.Time) *portal {
+	p := &portal{world: world, ids: newIDMap(world), zone: time.UTC, lastID: firstNewID,
 		deals: newTable[*deal](), activities: newTable[*activity](), notes: newTable[*note](), persons: newTable[*person](),
 		orgs: newTable[*org](), hooks: newTable[*webhook]()}
 	if zone, err := time.LoadLocation(world.Zone); err == nil {

@@ -2,6 +2,7 @@ package pipedrive_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/plumbline/plumbline/internal/sandbox"
@@ -125,4 +126,17 @@ func TestSetUp(t *testing.T) {
 	s.get("/v1/users/me").is(200, "data/company_id", 44237313, "data/access/1/app", "global", "data/access/1/admin", true, "data/timezone_name", "Europe/Paris")
 	s.get("/v2/activities?deal_id=1001&done=false").is(200, "data/0/subject", "Send contract", "data/0/due_date", "2026-09-04", "data/0/due_time", "12:00", "data/3", nil)
 	s.get("/v1/deals/summary?status=open").is(200, "data/total_count", 3, "data/values_total/EUR/value", 1500)
+}
+
+func TestNullsAndAbsence(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	if r := s.get("/v2/deals/1010").is(200); !strings.Contains(r.raw, `"org_id":null`) || !strings.Contains(r.raw, `"stage_change_time":null`) {
+		t.Errorf("no nulls: %s", r.raw)
+	}
+	s.tune("omit_nulls", "true")
+	s.tune("stage_change_at_add", "true")
+	if r := s.get("/v2/deals/1010").is(200, "data/stage_change_time", "2026-08-27T12:00:00Z"); strings.Contains(r.raw, "org_id") {
+		t.Errorf("org_id is there: %s", r.raw)
+	}
+	s.get("/v2/deals/1001").is(200, "data/org_id", 501, "data/stage_change_time", "2026-08-02T12:00:00Z")
 }

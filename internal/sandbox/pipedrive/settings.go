@@ -11,17 +11,19 @@ import (
 
 // traits are what can be switched: mostly what nobody has seen of Pipedrive yet, so that a client must survive every answer.
 type traits struct {
-	admin           bool     // the connected user is an administrator
-	withheld        []string // scopes that the app does not have
-	rotate          bool     // a refresh makes a new refresh token
-	endOlder        bool     // a refresh ends the older access tokens
-	budget          int      // tokens of a day; 0: by the plan
-	failedCost      bool     // refused requests cost tokens
-	limitBody       string   // of a 429: json, html or empty
-	retryAfter      bool     // a 429 says Retry-After
-	dailyHeaders    bool     // answers tell the day's budget
-	resetUnix       bool     // x-ratelimit-reset is a Unix time
-	banAfter        int      // refusals within ten seconds after which the 403 page comes; 0: never
+	admin           bool           // the connected user is an administrator
+	withheld        []string       // scopes that the app does not have
+	rotate          bool           // a refresh makes a new refresh token
+	endOlder        bool           // a refresh ends the older access tokens
+	budget          int            // tokens of a day; 0: by the plan
+	zone            *time.Location // of the midnight at which a day's tokens come back; nil: UTC
+	overdraw        bool           // a request that costs more than what is left still goes through, as long as something is
+	failedCost      bool           // refused requests cost tokens
+	limitBody       string         // of a 429: json, html or empty
+	retryAfter      bool           // a 429 says Retry-After
+	dailyHeaders    bool           // answers tell the day's budget
+	resetUnix       bool           // x-ratelimit-reset is a Unix time
+	banAfter        int            // refusals within ten seconds after which the 403 page comes; 0: never
 	banFor          time.Duration
 	banOAuth        bool     // the 403 page comes for OAuth tokens, too
 	clampLimit      bool     // a limit over 500 is 500
@@ -38,6 +40,8 @@ type traits struct {
 	builtinFields   bool     // built-in fields can be changed, too
 	longDueTime     bool     // due_time has seconds
 	v1Deal          bool     // v1's single deal still answers
+	changedAtAdd    bool     // stage_change_time of a deal that never moved is its add_time, not null
+	omitNulls       bool     // person_id and org_id are left out where there is none
 	changelogSince  time.Time
 }
 
@@ -75,6 +79,7 @@ func (t *traits) flags() map[string]*bool {
 		"pipeline_alone": &t.pipelineAlone, "noop_bumps": &t.noopBumps, "activity_touches_deal": &t.activityTouches,
 		"lost_reason_options": &t.reasonOptions, "free_lost_reasons": &t.freeReasons, "required_binds_api": &t.requiredBinds,
 		"builtin_fields": &t.builtinFields, "long_due_time": &t.longDueTime, "v1_deal": &t.v1Deal,
+		"overdraw": &t.overdraw, "stage_change_at_add": &t.changedAtAdd, "omit_nulls": &t.omitNulls,
 	}
 }
 
@@ -96,6 +101,8 @@ func (s *settings) tune(name, value string) error {
 		s.t.nullable = words(value)
 	case "budget":
 		s.t.budget, err = strconv.Atoi(value)
+	case "budget_zone":
+		s.t.zone, err = time.LoadLocation(value)
 	case "ban_after":
 		s.t.banAfter, err = strconv.Atoi(value)
 	case "ban_for":

@@ -9,7 +9,7 @@ func (f *Face) Record(kind, id string) (any, bool) {
 	set := f.settings.get()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.touches = set.activityTouches
+	p.set = set
 	if kind == "dealFields" {
 		if fd := p.field(id); fd != nil {
 			return fd.view(set, []string{"required_fields"}), true
