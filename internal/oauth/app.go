@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -38,6 +39,12 @@ type App struct {
 	// AccountField and ScopesField are where the CRM's token reply names the account and the granted scopes, beside what
 	// OAuth itself says; "" where it does not.
 	AccountField, ScopesField string
+	// APIField is where the token reply names the API's URL; "" where it does not.
+	APIField string
+	// SecretInHeader says that client id and secret go to the token endpoint by HTTP Basic authentication.
+	SecretInHeader bool
+	// StaticHeader is the header that takes a static token; "": Authorization, as a bearer token.
+	StaticHeader string
 }
 
 // Token is what a portal is spoken to with. It never prints.
@@ -64,6 +71,7 @@ type Grant struct {
 	Token   Token
 	Account string
 	Scopes  []string
+	API     string // the API's URL for this account, "" where the CRM does not say
 }
 
 // Refusal is a token endpoint's refusal. It holds the codes that the CRM gave, never its words, which may repeat a token.
@@ -156,9 +164,13 @@ func (a App) renew(ctx context.Context, client *http.Client, now time.Time, old 
 }
 
 func (a App) config(secret string) *oauth2.Config {
+	style := oauth2.AuthStyleInParams
+	if a.SecretInHeader {
+		style = oauth2.AuthStyleInHeader
+	}
 	return &oauth2.Config{
 		ClientID: a.ClientID, ClientSecret: secret, RedirectURL: a.RedirectURL, Scopes: a.Scopes,
-		Endpoint: oauth2.Endpoint{AuthURL: a.AuthorizeURL, TokenURL: a.TokenURL, AuthStyle: oauth2.AuthStyleInParams},
+		Endpoint: oauth2.Endpoint{AuthURL: a.AuthorizeURL, TokenURL: a.TokenURL, AuthStyle: style},
 	}
 }
 
@@ -203,7 +215,23 @@ func (a App) grant(tok *oauth2.Token, now time.Time) Grant {
 		}
 	}
 	slices.Sort(g.Scopes)
+	if api, ok := tok.Extra(a.APIField).(string); ok && a.APIField != "" {
+		g.API = apiURL(api)
+	}
 	return g
+}
+
+// apiURL is a URL of an API as a token reply names it; "" where that is none that a token may be sent to.
+func apiURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return ""
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost" && !ip.IsLoopback()) {
+		return ""
+	}
+	return strings.TrimSuffix(u.String(), "/")
 }
 
 // plainCode is what a code of an error looks like; anything else may be anything.

@@ -59,7 +59,7 @@ func NewVault(db *store.DB, keys *Keys, o Options) *Vault {
 
 // Connect keeps a portal with what its CRM granted, in the place of an earlier connection.
 func (v *Vault) Connect(ctx context.Context, portal, crm string, g Grant) error {
-	return v.keep(ctx, store.Portal{Name: portal, CRM: crm, Account: g.Account, Auth: AuthOAuth, Scopes: g.Scopes}, g.Token)
+	return v.keep(ctx, store.Portal{Name: portal, CRM: crm, Account: g.Account, Auth: AuthOAuth, Scopes: g.Scopes, API: g.API}, g.Token)
 }
 
 // Add keeps a portal with a static token.
@@ -98,7 +98,7 @@ func (v *Vault) Transport(portal string, app App, apiURL string, base http.Round
 	}
 	s.app = app
 	v.mu.Unlock()
-	return newTransport(s, apiURL, base)
+	return newTransport(s, apiURL, app.StaticHeader, base)
 }
 
 // source gives a portal's access token. One renewal at a time is under way.
@@ -124,12 +124,12 @@ type fetch struct {
 
 // token returns an access token that holds for a while. The renewal goes on when ctx ends: the CRM may have made the old
 // refresh token worthless by then, so its answer must be stored.
-func (s *source) token(ctx context.Context) (string, error) {
+func (s *source) token(ctx context.Context) (access string, static bool, err error) {
 	s.mu.Lock()
 	now := s.vault.opts.Now()
 	if s.have && (!s.held.due(now) || now.Before(s.pause) && now.Before(s.held.expires)) {
 		defer s.mu.Unlock()
-		return s.held.access, nil
+		return s.held.access, s.held.static(), nil
 	}
 	f := s.fetch
 	if f == nil {
@@ -140,9 +140,9 @@ func (s *source) token(ctx context.Context) (string, error) {
 	s.mu.Unlock()
 	select {
 	case <-f.done:
-		return f.token.access, f.err
+		return f.token.access, f.token.static(), f.err
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return "", false, ctx.Err()
 	}
 }
 
@@ -255,6 +255,9 @@ func (s *source) doubt(access string) {
 		s.have = false
 	}
 }
+
+// static reports whether a token was made in the CRM's own pages: it never expires and is never renewed.
+func (t Token) static() bool { return t.refresh == "" && t.expires.IsZero() }
 
 // due reports whether a token should be renewed.
 func (t Token) due(now time.Time) bool {

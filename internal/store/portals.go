@@ -21,13 +21,14 @@ type Portal struct {
 	Account   string // the CRM's own id of the account, "" where it did not say
 	Auth      string // how it was connected: "oauth" or "token"
 	Scopes    []string
+	API       string // the API's URL for this account, "" where the CRM did not name one
 	Connected time.Time
 	// Revoked is when the CRM told that the authorization is gone, and Why what it said; zero while it holds.
 	Revoked time.Time
 	Why     string
 }
 
-const portalColumns = `p.name, p.crm, p.account, p.auth, p.scopes, p.connected_at, COALESCE(t.revoked_at, 0), COALESCE(t.why, '')
+const portalColumns = `p.name, p.crm, p.account, p.auth, p.scopes, p.api_url, p.connected_at, COALESCE(t.revoked_at, 0), COALESCE(t.why, '')
 	FROM portals p LEFT JOIN tokens t ON t.portal = p.name`
 
 // Connect keeps a portal with its sealed token, in the place of what was kept for the name. Connected is set to now.
@@ -38,9 +39,9 @@ func (db *DB) Connect(ctx context.Context, p Portal, sealed []byte) error {
 	}
 	now := int64(db.instant())
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO portals (name, crm, account, auth, scopes, connected_at) VALUES ($1, $2, $3, $4, $5, $6)
+		if _, err := tx.ExecContext(ctx, `INSERT INTO portals (name, crm, account, auth, scopes, connected_at, api_url) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (name) DO UPDATE SET crm = excluded.crm, account = excluded.account, auth = excluded.auth, scopes = excluded.scopes,
-			connected_at = excluded.connected_at`, p.Name, p.CRM, p.Account, p.Auth, string(scopes), now); err != nil {
+			connected_at = excluded.connected_at, api_url = excluded.api_url`, p.Name, p.CRM, p.Account, p.Auth, string(scopes), now, p.API); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO tokens (portal, rev, sealed, updated_at, revoked_at, why) VALUES ($1, 1, $2, $3, 0, '')
@@ -90,7 +91,7 @@ func (db *DB) Portals(ctx context.Context) ([]Portal, error) {
 func scanPortal(row interface{ Scan(...any) error }) (p Portal, err error) {
 	var scopes string
 	var connected, revoked int64
-	if err := row.Scan(&p.Name, &p.CRM, &p.Account, &p.Auth, &scopes, &connected, &revoked, &p.Why); err != nil {
+	if err := row.Scan(&p.Name, &p.CRM, &p.Account, &p.Auth, &scopes, &p.API, &connected, &revoked, &p.Why); err != nil {
 		return Portal{}, err
 	}
 	if err := json.Unmarshal([]byte(scopes), &p.Scopes); err != nil {

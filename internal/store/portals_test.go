@@ -20,7 +20,7 @@ func TestPortalsReadBack(t *testing.T) {
 		if _, err := db.Token(t.Context(), "acme"); !errors.Is(err, ErrNotFound) {
 			t.Fatalf("a token that was never kept: %v", err)
 		}
-		b := Portal{Name: "beta", CRM: "hubspot", Auth: "token"}
+		b := Portal{Name: "beta", CRM: "pipedrive", Auth: "token", API: "https://beta.example"}
 		a := Portal{Name: "acme", CRM: "hubspot", Account: "62515", Auth: "oauth", Scopes: []string{"oauth", "crm.objects.deals.read"}}
 		for _, p := range []Portal{b, a} {
 			if err := db.Connect(t.Context(), p, []byte{0, 1, 255}); err != nil {
