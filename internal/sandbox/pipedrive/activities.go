@@ -29,7 +29,6 @@ type activity struct {
 func (a *activity) key() int64           { return a.id }
 func (a *activity) addedAt() time.Time   { return a.added }
 func (a *activity) updatedAt() time.Time { return a.updated }
-func (a *activity) title() string        { return a.subject }
 
 // due orders activities by when they are due.
 func (a *activity) due() string { return a.dueDate + " " + a.dueTime }

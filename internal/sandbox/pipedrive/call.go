@@ -168,12 +168,14 @@ func (c *call) limit() (int, error) {
 	return int(n), nil
 }
 
-// item is a record that can be listed.
+// keyed is a record with an id.
+type keyed interface{ key() int64 }
+
+// item is a record that v2 lists.
 type item interface {
-	key() int64
+	keyed
 	addedAt() time.Time
 	updatedAt() time.Time
-	title() string
 }
 
 // keyset is what a cursor means: the place of the last record in a list's order.

@@ -68,7 +68,6 @@ type deal struct {
 
 func (d *deal) key() int64         { return d.id }
 func (d *deal) addedAt() time.Time { return d.added }
-func (d *deal) title() string      { return d.name }
 
 // updatedAt is the deal's last update, which may be an activity that somebody added to it.
 func (d *deal) updatedAt() time.Time {

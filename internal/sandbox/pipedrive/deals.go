@@ -1,7 +1,9 @@
 package pipedrive
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -78,7 +80,7 @@ func within(t, since, until time.Time) bool {
 // mostCustom is how many custom fields a request may name.
 const mostCustom = 15
 
-// dealView is what a request wants to see of deals.
+// dealSelection is what a request wants to see of deals.
 type dealSelection struct{ include, custom []string }
 
 func (c *call) dealSelection() (dealSelection, error) {
@@ -204,9 +206,18 @@ func (p *portal) summary(c *call, archived bool) (any, error) {
 			t.t.Count++
 		}
 	}
+	for _, list := range []map[string]*total{values, weighted} {
+		for _, t := range list {
+			t.Value, t.Converted = cents(t.Value), cents(t.Converted)
+			t.Formatted = strconv.FormatFloat(t.Value, 'f', 2, 64)
+		}
+	}
 	return one(map[string]any{"values_total": values, "weighted_values_total": weighted, "total_count": count,
-		"total_currency_converted_value": sum, "total_weighted_currency_converted_value": weightedSum}), nil
+		"total_currency_converted_value": cents(sum), "total_weighted_currency_converted_value": cents(weightedSum)}), nil
 }
+
+// cents rounds a sum to what money can be.
+func cents(x float64) float64 { return math.Round(x*100) / 100 }
 
 // chance is the share of a deal's value that the forecast counts.
 func (p *portal) chance(d *deal) float64 {

@@ -234,3 +234,25 @@ func TestStoredRecords(t *testing.T) {
 	s.finish(s.request("GET", "/control/records/pipedrive/deals/5")).is(404)
 	s.finish(s.request("GET", "/control/records/pipedrive/deals/x")).is(404)
 }
+
+// A world made of a file may know no history, have no open stage, or name stages by words.
+func TestWorldWithoutHistory(t *testing.T) {
+	world := &sandbox.World{Account: "x", Currency: "EUR", Zone: "nowhere", Now: today,
+		Pipelines: []sandbox.Pipeline{{ID: "sales", Label: "Sales", Stages: []sandbox.Stage{{ID: "new", Label: "New", Probability: 0.1}, {ID: "2", Label: "Two", Probability: 0.5},
+			{ID: "won", Label: "Won", Probability: 1}, {ID: "lost", Label: "Lost"}}},
+			{ID: "7", Label: "Closed only", Stages: []sandbox.Stage{{ID: "w7", Label: "Won", Probability: 1}}}},
+		Owners: []sandbox.Owner{{ID: "ann", First: "Ann", Active: true}},
+		Deals: []sandbox.Deal{
+			{ID: "10", Name: "Moved", Pipeline: "sales", Stage: "2", Owner: "ann", Created: day(-20), StageEntered: day(-5)},
+			{ID: "eleven", Name: "Won", Pipeline: "sales", Stage: "won", Created: day(-20), CloseDate: day(-3)},
+			{ID: "12", Name: "Lost", Pipeline: "sales", Stage: "lost", Created: day(-20), StageEntered: day(-4), LossReason: "why not"},
+			{ID: "13", Name: "Won there", Pipeline: "7", Stage: "w7", Created: day(-20), CloseDate: day(-30)}}}
+	s := startWith(t, world, sandbox.Options{})
+	s.get("/v2/stages?sort_by=order_nr").is(200, "data/0/id", 1, "data/1/id", 3, "data/1/name", "Open", "data/2/id", 2)
+	s.get("/v2/deals/10").is(200, "data/stage_id", 2, "data/stage_change_time", "2026-08-27T12:00:00Z", "data/owner_id", 1, "data/pipeline_id", 1)
+	s.get("/v1/deals/10/changelog").is(200, "data/0/field_key", "add_time", "data/1", nil)
+	s.get("/v2/deals/1").is(200, "data/title", "Won", "data/stage_id", 2, "data/won_time", "2026-08-29T12:00:00Z", "data/owner_id", 2)
+	s.get("/v2/deals/12").is(200, "data/stage_id", 1, "data/lost_time", "2026-08-28T12:00:00Z", "data/lost_reason", "why not")
+	s.get("/v2/deals/13").is(200, "data/pipeline_id", 7, "data/stage_id", 3, "data/won_time", "2026-08-12T12:00:00Z")
+	s.get("/v2/dealFields/lost_reason").is(200, "data/options", "[]")
+}

@@ -46,7 +46,9 @@ func newIDMap(w *sandbox.World) idMap {
 	for _, p := range w.Pipelines {
 		pipelines = append(pipelines, p.ID)
 		for _, s := range p.Stages {
-			stages = append(stages, s.ID)
+			if open(s) {
+				stages = append(stages, s.ID)
+			}
 		}
 	}
 	for _, o := range w.Owners {

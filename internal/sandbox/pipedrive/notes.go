@@ -19,10 +19,7 @@ type note struct {
 	added, updated time.Time
 }
 
-func (n *note) key() int64           { return n.id }
-func (n *note) addedAt() time.Time   { return n.added }
-func (n *note) updatedAt() time.Time { return n.updated }
-func (n *note) title() string        { return n.content }
+func (n *note) key() int64 { return n.id }
 
 func (n *note) view() map[string]any {
 	v := map[string]any{"id": n.id, "active_flag": true, "add_time": stampV1(n.added), "content": n.content, "deal": nil, "deal_id": nil, "lead_id": nil,

@@ -150,14 +150,14 @@ type person struct {
 func (x *person) key() int64           { return x.id }
 func (x *person) addedAt() time.Time   { return x.added }
 func (x *person) updatedAt() time.Time { return x.updated }
-func (x *person) title() string        { return strings.TrimSpace(x.first + " " + x.last) }
+func (x *person) name() string         { return strings.TrimSpace(x.first + " " + x.last) }
 
 func (x *person) view() map[string]any {
 	emails := []any{}
 	if x.email != "" {
 		emails = append(emails, map[string]any{"value": x.email, "primary": true, "label": "work"})
 	}
-	return map[string]any{"id": x.id, "name": x.title(), "first_name": textOrNull(x.first), "last_name": textOrNull(x.last), "owner_id": x.owner,
+	return map[string]any{"id": x.id, "name": x.name(), "first_name": textOrNull(x.first), "last_name": textOrNull(x.last), "owner_id": x.owner,
 		"org_id": maybeID(x.org), "add_time": stampV2(x.added), "update_time": stampV2(x.updated), "emails": emails, "phones": []any{},
 		"is_deleted": false, "visible_to": 3, "label_ids": []int64{}, "picture_id": nil, "custom_fields": map[string]any{}}
 }
@@ -173,7 +173,6 @@ type org struct {
 func (x *org) key() int64           { return x.id }
 func (x *org) addedAt() time.Time   { return x.added }
 func (x *org) updatedAt() time.Time { return x.updated }
-func (x *org) title() string        { return x.name }
 
 func (x *org) view() map[string]any {
 	return map[string]any{"id": x.id, "name": x.name, "owner_id": x.owner, "add_time": stampV2(x.added), "update_time": stampV2(x.updated),

@@ -38,12 +38,12 @@ type portal struct {
 }
 
 // table holds the records of one kind in the order of their ids.
-type table[T item] struct {
+type table[T keyed] struct {
 	byID  map[int64]T
 	order []T
 }
 
-func newTable[T item]() *table[T] { return &table[T]{byID: map[int64]T{}} }
+func newTable[T keyed]() *table[T] { return &table[T]{byID: map[int64]T{}} }
 
 func (t *table[T]) add(it T) {
 	id := it.key()

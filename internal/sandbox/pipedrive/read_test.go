@@ -140,3 +140,50 @@ func TestNullsAndAbsence(t *testing.T) {
 	}
 	s.get("/v2/deals/1001").is(200, "data/org_id", 501, "data/stage_change_time", "2026-08-02T12:00:00Z")
 }
+
+func TestContactsAndTheRestOfVersionOne(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	s.get("/v2/persons?org_id=501&limit=1").is(200, "data/0/id", 301, "data/0/name", "Dee", "data/0/emails/0/value", "dee@acme.test", "data/0/org_id", 501, "data/1", nil)
+	s.get("/v2/persons/302").is(200, "data/first_name", "Eli", "data/last_name", nil)
+	s.get("/v2/organizations?ids=502").is(200, "data/0/name", "Globex", "data/1", nil)
+	s.get("/v2/organizations?updated_since=2026-01-01T00:00:00Z").is(200, "data/0", nil)
+	s.get("/v2/organizations/5").is(404, "error", "Organization not found")
+	s.get("/v2/persons/5").is(404)
+	s.get("/v1/users/62").is(200, "data/name", "Bo Lin", "data/is_you", false, "data/access/0/admin", false)
+	s.get("/v1/users/5").is(404, "data", nil, "error", "User not found")
+	s.get("/v1/currencies").is(200, "data/0/code", "EUR")
+	s.get("/v1/activityTypes").is(200, "data/2/key_string", "task")
+	s.get("/v1/deals/summary/archived").is(200, "data/total_count", 1)
+	s.get("/v1/deals/summary?status=won").is(200, "data/values_total/USD/value", 12.5, "data/weighted_values_total/USD/count", 1)
+	s.get("/v1/deals/1001/flow?limit=2").is(200, "data/0/object", "activity", "data/0/data/subject", "Late")
+	s.get("/v1/deals/5/flow").is(404)
+	s.get("/v1/notes/1000005").is(200, "data/content", "Likes it", "data/add_time", "2026-08-25 12:00:00")
+	for _, path := range []string{"/v1/users/me", "/api/v1/users/me", "/api/v2/deals/1001"} { // v1 has two addresses
+		req := s.request("GET", "/pipedrive"+path+"?api_token=pat-sandbox")
+		s.finish(req).is(200, "success", true)
+	}
+	s.finish(s.request("GET", "/pipedrive/v2/deals?api_token=pat-sandbox")).is(401)
+	s.finish(s.request("GET", "/pipedrive/api/v2/deals?api_token=wrong")).is(401, "success", false)
+	s.finish(s.request("GET", "/pipedrive/api/v2/deals")).is(401)
+	if got := s.sandbox.Counters().Requests["pipedrive"]["users.me"]; got != 2 {
+		t.Errorf("%d reads of users/me", got)
+	}
+}
+
+func TestActivityFilters(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	for query, want := range map[string]string{
+		"done=true": "1000001 1000004", "done=false": "1000006 1000007 1000008", "owner_id=61&done=1": "1000001 1000004", "owner_id=62": "",
+		"org_id=501&person_id=301&done=true": "1000001 1000004", "ids=1000004,5": "1000004", "updated_until=2026-08-21T00:00:00Z": "1000001 1000006 1000007",
+		"updated_since=2026-08-30T12:00:00Z": "1000008", "lead_id=x": "", "sort_by=due_date&done=false": "1000008 1000006 1000007",
+	} {
+		if got := s.get("/v2/activities?" + query).is(200).ids(); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	for _, query := range []string{"done=maybe", "deal_id=x", "ids=x", "updated_since=x", "updated_until=x", "user_id=61"} {
+		s.get("/v2/activities?"+query).is(400, "code", "ERR_SCHEMA_VALIDATION_FAILED")
+	}
+	s.get("/v2/activities?filter_id=1").is(404)
+	s.get("/v2/activities/1000007?include_fields=attendees").is(200, "data/attendees", "[]", "data/duration", "01:00", "data/participants/0/person_id", 301)
+}

@@ -40,11 +40,9 @@ func (s *stage) view() map[string]any {
 func (l *pipeline) key() int64           { return l.id }
 func (l *pipeline) addedAt() time.Time   { return l.added }
 func (l *pipeline) updatedAt() time.Time { return l.updated }
-func (l *pipeline) title() string        { return l.name }
 func (s *stage) key() int64              { return s.id }
 func (s *stage) addedAt() time.Time      { return s.added }
 func (s *stage) updatedAt() time.Time    { return s.updated }
-func (s *stage) title() string           { return s.name }
 
 func byID[T item](list []T) []T {
 	out := slices.Clone(list)

@@ -19,10 +19,7 @@ type webhook struct {
 	added                time.Time
 }
 
-func (h *webhook) key() int64           { return h.id }
-func (h *webhook) addedAt() time.Time   { return h.added }
-func (h *webhook) updatedAt() time.Time { return h.added }
-func (h *webhook) title() string        { return h.name }
+func (h *webhook) key() int64 { return h.id }
 
 func (p *portal) hookView(h *webhook) map[string]any {
 	return map[string]any{"id": h.id, "company_id": p.company, "owner_id": p.me.id, "user_id": h.user, "event_action": h.action, "event_object": h.object,

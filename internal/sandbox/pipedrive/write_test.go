@@ -216,3 +216,32 @@ func TestNotesAndWebhooks(t *testing.T) {
 	s.do("DELETE", fmt.Sprint("/v1/webhooks/", first.at("data/0/id")), nil).is(200)
 	s.do("POST", "/v1/webhooks", hook).is(201)
 }
+
+func TestPlainFields(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	var segment, products, step, start string
+	list, _ := s.get("/v2/dealFields").at("data").([]any)
+	for _, v := range list {
+		f := v.(map[string]any)
+		for name, into := range map[string]*string{"Industry segment": &segment, "Products of interest": &products, "Next step": &step, "Contract start": &start} {
+			if f["field_name"] == name {
+				*into = fmt.Sprint(f["field_code"])
+			}
+		}
+	}
+	s.patch(1001, `{"title":"T","value":99.5,"currency":"USD","visible_to":1,"probability":35,"label_ids":[1,2],"owner_id":64,"person_id":302,"org_id":502,"expected_close_date":"2026-10-01"}`).is(200,
+		"data/title", "T", "data/value", 99.5, "data/currency", "USD", "data/visible_to", 1, "data/probability", 35, "data/label_ids", "[1 2]", "data/owner_id", 64,
+		"data/person_id", 302, "data/org_id", 502, "data/expected_close_date", "2026-10-01")
+	s.get("/v1/deals/1001/changelog").is(200, "data/0/time", "2026-09-01 12:00:00")
+	s.get("/v1/deals/summary?status=open&pipeline_id=1").is(200, "data/weighted_values_total/USD/value", 34.82)
+	s.patch(1001, `{"currency":"dollars"}`).is(400)
+	s.patch(1001, `{"person_id":5}`).is(400)
+	s.patch(1001, `{"org_id":5}`).is(400)
+	s.patch(1001, fmt.Sprintf(`{"custom_fields":{"%s":101,"%s":[104,105],"%s":"call","%s":"2026-12-01"}}`, segment, products, step, start)).is(200,
+		"data/custom_fields/"+segment, 101, "data/custom_fields/"+products, "[104 105]", "data/custom_fields/"+step, "call", "data/custom_fields/"+start, "2026-12-01")
+	for _, body := range []string{segment + `":9`, segment + `":"101"`, products + `":[]`, products + `":[9]`, products + `":104`, step + `":1`, start + `":"soon"`} {
+		s.patch(1001, `{"custom_fields":{"`+body+`}}`).is(400, "code", "ERR_SCHEMA_VALIDATION_FAILED")
+	}
+	s.get("/v2/deals/1001?custom_fields="+step).is(200, "data/custom_fields", "map["+step+":call]")
+	s.do("POST", "/v2/activities", `{"type":"lunch"}`).is(200, "data/subject", "Lunch", "data/deal_id", nil, "data/owner_id", 1)
+}
