@@ -127,7 +127,7 @@ func newDecision(a *app, verb string, to remedy.State, short string, decide func
 // showDecisions says what became of each portal's steps. A step that was named and cannot be decided on so is a failure;
 // one that is so already is not.
 func (a *app) showDecisions(f report.Format, to remedy.State, named bool, results []*remedy.Result) error {
-	if f == report.Table && len(results) == 0 {
+	if f == report.Table && !slices.ContainsFunc(results, func(r *remedy.Result) bool { return len(r.Steps) > 0 }) {
 		fmt.Fprintln(a.stdout, "No step waits for a decision.")
 		return nil
 	}

@@ -147,7 +147,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w; choose another address with --listen, port 0 takes a free one", addr, err)
+		return nil, fmt.Errorf("listen on %s: %w; choose another address; port 0 takes a free one", addr, err)
 	}
 	return l, nil
 }

@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		Deadline:            time.Now().Add(5 * patience), // commands that hang are killed
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PLUMBLINE_USER", "tester")
 			env.Setenv("PLUMBLINE_TESTDATA", os.Getenv("PLUMBLINE_TESTDATA"))
