@@ -143,7 +143,7 @@ func (c *call) activityFilter() (func(*activity) bool, error) {
 	return func(a *activity) bool {
 		switch {
 		case a.deleted, ids != nil && !ids[a.id], owner != 0 && a.owner != owner, person != 0 && a.person != person, org != 0 && a.org != org,
-			asked && a.done != done, c.query.Get("lead_id") != "":
+			asked && a.done != done, c.query.Get("lead_id") != "", !c.set.sees(a.owner):
 			return false
 		case dealID != 0 && (a.deal == nil || a.deal.id != dealID):
 			return false

@@ -17,11 +17,12 @@ type dealFilter struct {
 	stage         int64
 	since, until  time.Time
 	archived      bool
+	set           traits
 }
 
 // dealFilter reads the query of a list of deals.
 func (c *call) dealFilter() (dealFilter, error) {
-	f := dealFilter{}
+	f := dealFilter{set: c.set}
 	var err error
 	if f.ids, err = c.ids(); err != nil {
 		return f, err
@@ -50,7 +51,7 @@ func (c *call) dealFilter() (dealFilter, error) {
 // keep reports whether a deal is in the list.
 func (f dealFilter) keep(d *deal) bool {
 	switch {
-	case d.archived != f.archived && !d.deleted, f.archived && d.deleted:
+	case d.archived != f.archived && !d.deleted, f.archived && d.deleted, !f.set.sees(d.owner):
 		return false
 	case f.ids != nil && !f.ids[d.id]:
 		return false
@@ -129,7 +130,7 @@ func (p *portal) listDeals(c *call, archived bool) (any, error) {
 // serveDeal answers GET /api/v2/deals/{id}; deleted deals are found until they are purged.
 func (p *portal) serveDeal(c *call) (any, error) {
 	d := p.deals.byID[c.id()]
-	if d == nil {
+	if d == nil || !c.set.sees(d.owner) {
 		return nil, c.notFound("Deal")
 	}
 	sel, err := c.dealSelection()

@@ -87,8 +87,8 @@ func (f *Face) Truth() []sandbox.Planted {
 
 // Tune changes a setting. True or false are: admin, rotate_refresh, refresh_ends_access, failed_calls_cost, overdraw, retry_after,
 // daily_headers, reset_unix, ban_oauth, clamp_limit, any_cursor, restore, reopen_keeps, pipeline_alone, noop_bumps, activity_touches_deal,
-// stage_change_at_add, lost_reason_options, free_lost_reasons, required_binds_api, builtin_fields, omit_nulls, long_due_time, v1_deal.
-// Others: withhold (scopes) and nullable (fields of bodies), both by spaces or commas; budget (tokens of a day, 0 for the plan's),
+// stage_change_at_add, lost_reason_options, free_lost_reasons, required_binds_api, builtin_fields, omit_nulls, long_due_time, flow_null,
+// v1_deal. Others: withhold (scopes), nullable (fields of bodies) and hide_owners (users), each by spaces or commas; budget (tokens of a day, 0 for the plan's),
 // budget_zone (IANA), ban_after (a number, 0 for never), ban_for (a duration), limit_body (json, html, empty), changelog_since (RFC 3339,
 // empty for all). uninstall is no setting but an act, with any value: the app is removed from the account, and told so at its redirect
 // addresses. What each means stands beside its default in settings.go.

@@ -169,6 +169,9 @@ func (p *portal) serveFlow(c *call) (any, error) {
 	if d == nil {
 		return nil, c.notFound("Deal")
 	}
+	if c.set.flowNull {
+		return one(nil), nil
+	}
 	items := c.list("items")
 	wanted := func(kind string) bool { return len(items) == 0 || slices.Contains(items, kind) }
 	var feed []flowItem

@@ -98,6 +98,9 @@ func (l *loader) moves(d *deal, w *sandbox.Deal) {
 	if first.status != statusOpen {
 		d.stage = l.closedIn(first)
 	}
+	if at := w.Moves[0].At.Truncate(time.Second); at.After(d.added) {
+		d.stageChanged, d.updated = at, at
+	}
 	for i, m := range w.Moves {
 		k, ok := l.kinds[m.Stage]
 		if !ok {

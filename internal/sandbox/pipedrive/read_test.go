@@ -187,3 +187,16 @@ func TestActivityFilters(t *testing.T) {
 	s.get("/v2/activities?filter_id=1").is(404)
 	s.get("/v2/activities/1000007?include_fields=attendees").is(200, "data/attendees", "[]", "data/duration", "01:00", "data/participants/0/person_id", 301)
 }
+
+func TestWhatTheUserMayNotSeeIsLeftOut(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	s.tune("hide_owners", "61,62")
+	if got := s.get("/v2/deals").is(200).ids(); got != "999 1004 1010" {
+		t.Errorf("seen: %s", got)
+	}
+	s.get("/v2/deals/1001").is(404)
+	s.get("/v2/activities").is(200, "data/0", nil)
+	s.get("/v1/deals/summary").is(200, "data/total_count", 3)
+	s.tune("flow_null", "true")
+	s.get("/v1/deals/1004/flow").is(200, "success", true, "data", nil)
+}

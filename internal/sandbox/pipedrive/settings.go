@@ -40,6 +40,8 @@ type traits struct {
 	builtinFields   bool     // built-in fields can be changed, too
 	longDueTime     bool     // due_time has seconds
 	v1Deal          bool     // v1's single deal still answers
+	hidden          []string // users whose deals and activities the connected user may not see: they are left out without a word
+	flowNull        bool     // the flow answers 200 without data, as it sometimes does
 	changedAtAdd    bool     // stage_change_time of a deal that never moved is its add_time, not null
 	omitNulls       bool     // person_id and org_id are left out where there is none
 	changelogSince  time.Time
@@ -79,7 +81,7 @@ func (t *traits) flags() map[string]*bool {
 		"pipeline_alone": &t.pipelineAlone, "noop_bumps": &t.noopBumps, "activity_touches_deal": &t.activityTouches,
 		"lost_reason_options": &t.reasonOptions, "free_lost_reasons": &t.freeReasons, "required_binds_api": &t.requiredBinds,
 		"builtin_fields": &t.builtinFields, "long_due_time": &t.longDueTime, "v1_deal": &t.v1Deal,
-		"overdraw": &t.overdraw, "stage_change_at_add": &t.changedAtAdd, "omit_nulls": &t.omitNulls,
+		"overdraw": &t.overdraw, "flow_null": &t.flowNull, "stage_change_at_add": &t.changedAtAdd, "omit_nulls": &t.omitNulls,
 	}
 }
 
@@ -97,6 +99,8 @@ func (s *settings) tune(name, value string) error {
 	switch name {
 	case "withhold":
 		s.t.withheld = words(value)
+	case "hide_owners":
+		s.t.hidden = words(value)
 	case "nullable":
 		s.t.nullable = words(value)
 	case "budget":
@@ -127,6 +131,11 @@ func (s *settings) tune(name, value string) error {
 }
 
 func words(list string) []string { return strings.Fields(strings.ReplaceAll(list, ",", " ")) }
+
+// sees reports whether the connected user may see what a user owns.
+func (t traits) sees(owner int64) bool {
+	return len(t.hidden) == 0 || !slices.Contains(t.hidden, itoa(owner))
+}
 
 // get returns a copy of what can change.
 func (s *settings) get() traits {
