@@ -38,8 +38,10 @@ type bench struct {
 	log    *lines
 	done   chan outcome
 	modes  map[string]audit.Mode // by policy; any other is report
-	rules  func(now time.Time) remedy.Options
-	wire   func(r *http.Request) // is told of every request before it is served
+
+	mu    sync.Mutex // what follows may be changed while a daemon runs, through change
+	rules func(now time.Time) remedy.Options
+	wire  func(r *http.Request) error // is told of every request, which does not arrive where it returns an error
 }
 
 // outcome is what a daemon said of a cycle, and when.
@@ -82,7 +84,7 @@ func inBubble(t *testing.T, deals int, test func(t *testing.T, b *bench)) {
 func newBench(t testing.TB, storeURL string, deals int) *bench {
 	t.Helper()
 	b := &bench{t: t, url: storeURL, log: &lines{}, done: make(chan outcome, 1000), modes: map[string]audit.Mode{}}
-	b.world = sandbox.Generate(sandbox.GenOptions{Deals: deals, Seed: 5, Plant: []string{"close-date-past", "owner-missing"}})
+	b.world = sandbox.Generate(sandbox.GenOptions{Deals: deals, Seed: 3, Plant: []string{"close-date-past", "owner-missing"}})
 	var err error
 	if b.server, err = sandbox.New(sandbox.Options{Clock: b.world.Now.Add(time.Minute)}, face.New(b.world)); err != nil {
 		t.Fatal(err)
@@ -112,14 +114,26 @@ func (b *bench) open(storeURL string) *store.DB {
 	return db
 }
 
-// RoundTrip authorises a request and holds that whoever sends it holds a lease.
+// RoundTrip authorises a request.
 func (b *bench) RoundTrip(r *http.Request) (*http.Response, error) {
-	if b.wire != nil {
-		b.wire(r)
+	b.mu.Lock()
+	wire := b.wire
+	b.mu.Unlock()
+	if wire != nil {
+		if err := wire(r); err != nil {
+			return nil, err
+		}
 	}
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+sandbox.StaticToken)
 	return b.server.Transport().RoundTrip(r)
+}
+
+// change changes what a running daemon sees.
+func (b *bench) change(how func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	how()
 }
 
 // portal is the simulated portal under a name.
@@ -141,7 +155,11 @@ func (b *bench) portal(name, cron string) Portal {
 			})
 			return conn, meter, err
 		},
-		Plan: func(now time.Time) remedy.Options { return b.rules(now) },
+		Plan: func(now time.Time) remedy.Options {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.rules(now)
+		},
 	}
 }
 
@@ -213,12 +231,24 @@ func (b *bench) good(within time.Duration) outcome {
 func (b *bench) jump(d time.Duration) {
 	b.t.Helper()
 	reader, _ := b.db.SQL()
-	for busy := 1; busy > 0; <-time.After(20 * time.Millisecond) { // the engine writes a job's end after it has told us
+	b.await("no job runs", time.Minute, func() bool { // the engine writes a job's end after it has told us
+		var busy int
 		if err := reader.QueryRowContext(b.t.Context(), `SELECT COUNT(*) FROM river_job WHERE state = 'running'`).Scan(&busy); err != nil {
 			b.t.Fatal(err)
 		}
-	}
+		return busy == 0
+	})
 	b.server.SetClock(b.server.Now().Add(d))
+}
+
+// await waits until something is so.
+func (b *bench) await(what string, within time.Duration, so func() bool) {
+	b.t.Helper()
+	for end := time.Now().Add(within); !so(); <-time.After(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.t.Fatalf("%s: not within %s; the log: %s", what, within, b.log.with(""))
+		}
+	}
 }
 
 // none holds that no cycle comes to its end for a time.
@@ -245,15 +275,10 @@ func (b *bench) job(db *store.DB) (state string, attempt int) {
 // jobIs waits until the newest job is as wanted: the engine writes its state after it has told us.
 func (b *bench) jobIs(want string) {
 	b.t.Helper()
-	got := ""
-	for range 100 {
+	b.await("the job is "+want, 5*time.Second, func() bool {
 		state, attempt := b.job(b.db)
-		if got = fmt.Sprint(state, " ", attempt); got == want {
-			return
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-	b.t.Errorf("the job is %s, want %s", got, want)
+		return fmt.Sprint(state, " ", attempt) == want
+	})
 }
 
 // leased tells who holds a portal's lease, "" nobody.

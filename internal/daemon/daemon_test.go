@@ -11,10 +11,11 @@ import (
 
 func TestFirstCycleAtOnceThenOnTime(t *testing.T) {
 	inBubble(t, 200, func(t *testing.T, b *bench) {
-		b.wire = func(*http.Request) {
+		b.wire = func(*http.Request) error {
 			if b.leased("acme") != "the daemon" {
 				t.Error("a request without the portal's lease")
 			}
+			return nil
 		}
 		stop := b.serve("0 * * * *") // it is 10:01
 		first := b.good(10 * time.Second)
