@@ -100,7 +100,10 @@ func opened(t *testing.T, world *sandbox.World, sets ...set) *office {
 	logger := slog.New(slog.NewTextHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	url := "sqlite:" + o.path("plumbline.db")
 	o.db = must(store.Open(t.Context(), url, store.Options{Now: o.clock, Log: logger}))(t)
-	t.Cleanup(func() { must0(t, o.db.Close()) })
+	t.Cleanup(func() {
+		o.keepsSecrets(t)
+		must0(t, o.db.Close())
+	})
 	keys := must(oauth.OpenKeys("", oauth.KeyFile(url)))(t)
 	o.vault = oauth.NewVault(o.db, keys, oauth.Options{Client: &http.Client{Transport: o.wire}, Now: o.clock, Log: logger})
 	words := must(text.English(policies.All()))(t)
@@ -116,6 +119,25 @@ func opened(t *testing.T, world *sandbox.World, sets ...set) *office {
 	}
 	o.connect(t)
 	return o
+}
+
+// keepsSecrets holds that nothing that the CRM gave out is to be read in the log or in a file of the database.
+func (o *office) keepsSecrets(t *testing.T) {
+	t.Helper()
+	o.wire.mu.Lock()
+	defer o.wire.mu.Unlock()
+	if len(o.wire.secrets) < 3 {
+		t.Errorf("the CRM gave out %d secrets; a code and two tokens are the least", len(o.wire.secrets))
+	}
+	places := map[string]string{"the log": o.log.String()}
+	for _, e := range must(os.ReadDir(o.dir))(t) {
+		places[e.Name()] = string(must(os.ReadFile(o.path(e.Name())))(t))
+	}
+	for name, text := range places {
+		for kind := range leaks(text, o.wire.secrets) {
+			t.Errorf("%s is in %s", kind, name)
+		}
+	}
 }
 
 // catalogue is every policy as it comes.
