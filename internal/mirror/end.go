@@ -38,7 +38,7 @@ func (r *run) missing(ctx context.Context) []crm.Gap {
 			created++
 		}
 	}
-	read := int64(len(r.ids) + len(r.failed))
+	read := int64(len(r.ids)+len(r.failed)) - r.archived()
 	if read-created >= *expected {
 		return nil
 	}
@@ -50,6 +50,17 @@ func (r *run) missing(ctx context.Context) []crm.Gap {
 		return nil
 	}
 	return []crm.Gap{{Object: "deals", Why: fmt.Sprintf("%d deals were read, and the CRM counts %d", read, now)}}
+}
+
+// archived is how many of the deals that were read are archived: a count of the portal's deals does not hold them.
+func (r *run) archived() int64 {
+	n := int64(0)
+	for _, id := range r.ids {
+		if d, _ := r.rows.Get(id); d.Archived {
+			n++
+		}
+	}
+	return n
 }
 
 // sweep asks which known deals the portal no longer lists.
@@ -165,8 +176,11 @@ func (r *run) count(gaps []crm.Gap) {
 		gaps = append(gaps, crm.Gap{Object: unreadable, Why: why})
 	}
 	read := map[string]crm.Count{
-		"deals":     {Expected: r.expected(), Read: int64(len(r.ids)), Failed: int64(len(r.failed))},
+		"deals":     {Expected: r.expected(), Read: int64(len(r.ids)) - r.archived(), Failed: int64(len(r.failed))},
 		"pipelines": {Read: int64(len(r.schema.Pipelines))},
+	}
+	if n := r.archived(); n > 0 {
+		read["archived deals"] = crm.Count{Read: n}
 	}
 	if r.schema.UsersKnown {
 		read["owners"] = crm.Count{Read: int64(len(r.schema.Users))}

@@ -82,7 +82,7 @@ func (r *run) setUp(ctx context.Context) (err error) {
 	if ok && !r.sync.Full && !r.sweeps {
 		r.schema, err = refresher.Refresh(ctx, r.base.Schema)
 	} else {
-		r.schema, err = r.conn.Schema(ctx)
+		r.schema, err = r.readSchema(ctx)
 	}
 	if err == nil && !r.sync.Full && r.resettled() {
 		r.sync = crm.Sync{ID: r.sync.ID, Portal: r.opts.Portal, Full: true, Started: r.sync.Started, Facts: r.sync.Facts}
@@ -97,6 +97,15 @@ func (r *run) resettled() bool {
 	was, is := r.base.Schema, r.schema
 	return was.Currency != is.Currency || was.LossReason.Field != is.LossReason.Field ||
 		was.LossReason.TextField != is.LossReason.TextField || was.LossReason.DetailField != is.LossReason.DetailField
+}
+
+// readSchema reads the whole set-up. The moment since which every move is known stays the one that it was at first.
+func (r *run) readSchema(ctx context.Context) (crm.Schema, error) {
+	s, err := r.conn.Schema(ctx)
+	if err == nil && r.base != nil && r.base.Schema.Account == s.Account && r.base.Schema.HistoryFrom < s.HistoryFrom {
+		s.HistoryFrom = r.base.Schema.HistoryFrom
+	}
+	return s, err
 }
 
 // begin takes up the parts of an interrupted walk.
@@ -150,7 +159,7 @@ func (r *run) restart() {
 
 // walk reads page after page until the last one.
 func (r *run) walk(ctx context.Context) error {
-	work := crm.Work{Since: r.sync.Since, From: r.sync.Cursor, Facts: r.sync.Facts}
+	work := crm.Work{Since: r.sync.Since, From: r.sync.Cursor, Facts: r.sync.Facts, Sweep: r.sweeps}
 	if !r.sync.Full {
 		work.Known = r.known
 	}
@@ -208,7 +217,7 @@ func (r *run) add(ctx context.Context, d crm.Deal) {
 	fresh := !r.rows.Has(d.ID)
 	err := r.rows.Add(d)
 	if err != nil && r.reread < mostRereads {
-		if schema, schemaErr := r.conn.Schema(ctx); schemaErr == nil {
+		if schema, schemaErr := r.readSchema(ctx); schemaErr == nil {
 			r.reread++
 			r.rebuild(schema)
 			err = r.rows.Add(d)
@@ -262,7 +271,7 @@ func (r *run) knowOwners(ctx context.Context) error {
 		if d, _ := r.rows.Get(id); d.Owner == "" || users[d.Owner] {
 			continue
 		}
-		schema, err := r.conn.Schema(ctx)
+		schema, err := r.readSchema(ctx)
 		if err != nil {
 			return fmt.Errorf("read the owners: %w", err)
 		}

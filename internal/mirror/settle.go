@@ -20,6 +20,12 @@ func (r *run) settle(d *crm.Deal) {
 		reconcile(d, before)
 	} else if before != nil {
 		observe(d, before, r.sync.Facts)
+		if r.sync.Facts.Has(crm.FactHistory) && r.followed(d, before) {
+			d.Known |= crm.FactHistory
+			if d.Stage == before.Stage {
+				d.Moves = before.Moves
+			}
+		}
 	}
 	r.hideOwnTask(d, before)
 }
@@ -77,6 +83,30 @@ func observe(d, before *crm.Deal, asked crm.Fact) {
 		}
 	}
 	d.Moves = moves
+}
+
+// followed reports whether the way of a deal that was known whole is still: it stayed where it was, or it moved once. Two
+// moves between two syncs look like one, and so may leave a stage out; a move to the next stage or back to the one before is
+// taken for the one that it seems to be.
+func (r *run) followed(d, before *crm.Deal) bool {
+	switch {
+	case !before.Known.Has(crm.FactHistory|crm.FactStageEntry) || !d.Known.Has(crm.FactStageEntry):
+		return false
+	case d.Stage == before.Stage:
+		return d.StageEntry <= before.StageEntry
+	}
+	from, to := r.place(before.Pipeline, before.Stage), r.place(d.Pipeline, d.Stage)
+	return d.Pipeline == before.Pipeline && from >= 0 && to >= 0 && (to == from+1 || to == from-1)
+}
+
+// place is where a stage stands in its pipeline, -1 where it does not.
+func (r *run) place(pipeline, stage string) int {
+	for _, p := range r.schema.Pipelines {
+		if p.ID == pipeline {
+			return slices.IndexFunc(p.Stages, func(s crm.Stage) bool { return s.ID == stage })
+		}
+	}
+	return -1
 }
 
 // hideOwnTask takes away a next activity that is a task of ours: what we did is no sign of life. What is planned behind it
