@@ -13,6 +13,7 @@ import (
 	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/mirror"
 	"github.com/plumbline/plumbline/internal/report"
+	"github.com/plumbline/plumbline/internal/text"
 )
 
 // auditFlags are the flags of audit.
@@ -23,6 +24,7 @@ type auditFlags struct {
 	failOn   string
 	severity audit.Severity
 	output   report.Format
+	several  bool // portals were asked for: their JSON is an array, however many could be audited
 }
 
 // csvFlags say how a CSV file is to be read; sandbox --load-csv has them too.
@@ -163,7 +165,8 @@ func (a *app) auditPortals(ctx context.Context, f *auditFlags, names []string) e
 		return err
 	}
 	cycle := s.cycle(false)
-	var results []*audit.Result
+	results := []*audit.Result{}
+	var errs []error // of portals that could not be audited; the others are shown all the same
 	for _, p := range portals {
 		var at crm.Instant
 		if f.asOf != "" {
@@ -173,11 +176,19 @@ func (a *app) auditPortals(ctx context.Context, f *auditFlags, names []string) e
 		}
 		r, err := cycle.Audit(ctx, p, at)
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		results = append(results, r)
 	}
-	return a.showAudits(f, results...)
+	f.several = len(portals) > 1
+	if len(results) > 0 {
+		err = a.showAudits(f, results...)
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return err
 }
 
 // showAudits writes results and says by the exit code what they amount to.
@@ -186,7 +197,12 @@ func (a *app) showAudits(f *auditFlags, results ...*audit.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := report.Audits(a.stdout, f.output, w, a.style(), results...); err != nil {
+	if f.several && f.output == report.JSON {
+		err = report.WriteJSON(a.stdout, auditViews(w, results))
+	} else {
+		err = report.Audits(a.stdout, f.output, w, a.style(), results...)
+	}
+	if err != nil {
 		return err
 	}
 	var v verdict
@@ -202,6 +218,15 @@ func (a *app) showAudits(f *auditFlags, results ...*audit.Result) error {
 		}
 	}
 	return v.err()
+}
+
+// auditViews are the published JSON forms of results.
+func auditViews(w *text.Words, results []*audit.Result) []any {
+	views := make([]any, len(results))
+	for i, r := range results {
+		views[i] = report.AuditJSON(w, r)
+	}
+	return views
 }
 
 // sayIncomplete tells on stderr what could not be read and why.

@@ -203,11 +203,7 @@ func (a *app) demoCycle(ctx context.Context, s *shop, portals []daemon.Portal) (
 
 func (a *app) showDemo(f *demoFlags, s *shop, audits []*audit.Result, plans []*remedy.Plan) error {
 	if f.output == report.JSON {
-		views := make([]any, len(audits))
-		for i, r := range audits {
-			views[i] = report.AuditJSON(s.words, r)
-		}
-		return report.WriteJSON(a.stdout, map[string]any{"audits": views, "plans": plans})
+		return report.WriteJSON(a.stdout, map[string]any{"audits": auditViews(s.words, audits), "plans": plans})
 	}
 	style := a.style()
 	style.Rows = 12

@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		e = &exitError{code: exitUsage, err: err}
 	}
 	if e.err != nil {
-		a.speak(slog.LevelError, "plumbline: ", "%s", e.err.Error())
+		a.speak(slog.LevelError, "plumbline: ", "%s", err.Error()) // all of it, where several errors were joined
 	}
 	return e.code
 }

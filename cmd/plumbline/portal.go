@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"github.com/plumbline/plumbline/config"
 	"github.com/plumbline/plumbline/connectors"
 	"github.com/plumbline/plumbline/connectors/all"
+	"github.com/plumbline/plumbline/internal/daemon"
 	"github.com/plumbline/plumbline/internal/oauth"
 	"github.com/plumbline/plumbline/internal/report"
 	"github.com/plumbline/plumbline/internal/text"
@@ -255,18 +257,12 @@ func (a *app) checkPortals(ctx context.Context, s *shop, names []string) error {
 	}
 	var v verdict
 	var rows [][]string
+	var errs []error
 	for _, p := range portals {
-		conn, _, err := p.Connect(ctx)
+		access, err := probe(ctx, p)
 		if err != nil {
-			return err
-		}
-		prober, ok := conn.(connectors.Prober)
-		if !ok {
-			return fmt.Errorf("portal %s: this kind of CRM does not tell what a connection may do", p.Name)
-		}
-		access, err := prober.Probe(ctx)
-		if err != nil {
-			return fmt.Errorf("check %s: %w", p.Name, err)
+			errs = append(errs, err)
+			continue
 		}
 		for _, x := range access {
 			state, cost := "granted", ""
@@ -278,8 +274,30 @@ func (a *app) checkPortals(ctx context.Context, s *shop, names []string) error {
 			rows = append(rows, []string{p.Name, x.Scope, state, cost})
 		}
 	}
-	if err := report.Grid(a.stdout, a.style(), []string{"PORTAL", "SCOPE", "STATE", "WITHOUT IT"}, rows); err != nil {
-		return err
+	if len(rows) > 0 {
+		if err := report.Grid(a.stdout, a.style(), []string{"PORTAL", "SCOPE", "STATE", "WITHOUT IT"}, rows); err != nil {
+			return err
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	return v.err()
+}
+
+// probe finds out what a portal's connection may do.
+func probe(ctx context.Context, p daemon.Portal) ([]connectors.Access, error) {
+	conn, _, err := p.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	prober, ok := conn.(connectors.Prober)
+	if !ok {
+		return nil, fmt.Errorf("portal %s: this kind of CRM does not tell what a connection may do", p.Name)
+	}
+	access, err := prober.Probe(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("check %s: %w", p.Name, err)
+	}
+	return access, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/user"
@@ -52,32 +53,44 @@ func newPlan(a *app) *cobra.Command {
 		if err != nil {
 			return failed(err)
 		}
-		plans, err := a.makePlans(cmd.Context(), s.cycle(wait), portals)
-		if err != nil {
-			return failed(err)
+		plans, errs := a.makePlans(cmd.Context(), s.cycle(wait), portals)
+		if len(plans) > 0 {
+			err = a.showPlans(plans, len(portals) > 1, f, out)
 		}
-		return failed(a.showPlans(plans, f, out))
+		if len(errs) > 0 {
+			return failed(errors.Join(errs...))
+		}
+		return failed(err)
 	}
 	return c
 }
 
-func (a *app) makePlans(ctx context.Context, cycle *daemon.Cycle, portals []daemon.Portal) ([]*remedy.Plan, error) {
-	var plans []*remedy.Plan
+// makePlans plans portal by portal; one that cannot be planned keeps no other from it.
+func (a *app) makePlans(ctx context.Context, cycle *daemon.Cycle, portals []daemon.Portal) (plans []*remedy.Plan, errs []error) {
 	for _, p := range portals {
 		result, err := cycle.Audit(ctx, p, 0)
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		plan, err := cycle.Plan(ctx, p, result, a.who(), false)
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		plans = append(plans, plan)
 	}
-	return plans, nil
+	return plans, errs
 }
 
-func (a *app) showPlans(plans []*remedy.Plan, f report.Format, out string) error {
+// showPlans writes the plans, as a list where several portals were asked for.
+func (a *app) showPlans(plans []*remedy.Plan, several bool, f report.Format, out string) error {
+	write := func(w io.Writer, f report.Format, style report.Style) error {
+		if several && f == report.JSON {
+			return report.WriteJSON(w, plans)
+		}
+		return report.Plans(w, f, style, plans...)
+	}
 	var v verdict
 	for _, p := range plans {
 		if !p.Complete {
@@ -90,12 +103,12 @@ func (a *app) showPlans(plans []*remedy.Plan, f report.Format, out string) error
 		if err != nil {
 			return err
 		}
-		err = report.Plans(file, report.JSON, report.Style{}, plans...)
+		err = write(file, report.JSON, report.Style{})
 		if err := errors.Join(err, file.Close()); err != nil {
 			return fmt.Errorf("write %s: %w", out, err)
 		}
 	}
-	if err := report.Plans(a.stdout, f, a.style(), plans...); err != nil {
+	if err := write(a.stdout, f, a.style()); err != nil {
 		return err
 	}
 	return v.err()
