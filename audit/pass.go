@@ -149,7 +149,7 @@ func (p *Pass) Unknown(r crm.Row, need Need, why string) {
 	p.UnknownAt(crm.KindDeal, r.Index, need, why)
 }
 
-// OKAt, like FoundAt and UnknownAt, reports on any record by its kind and place: a pipeline (pipeline index), a stage (flat stage
+// OKAt reports, like FoundAt and UnknownAt, on any record by its kind and place: a pipeline (pipeline index), a stage (flat stage
 // index), an owner (index into Schema.Users), the portal or its loss reason property (index 0).
 func (p *Pass) OKAt(kind crm.Kind, index int32) {
 	ref := record{kind, index}
