@@ -72,10 +72,19 @@ func (w *Words) Fix(f audit.Finding) string {
 	case audit.FixLossFields:
 		return fmt.Sprintf("Make the loss reason a drop-down and fill it for %s", plural(fills(f.Fix.Edits), "lost deal"))
 	case audit.FixAdvice:
-		return "Change the set-up by hand (see policies explain " + f.Policy + ")"
+		return adviceOn(f)
 	default:
 		return ""
 	}
+}
+
+// adviceOn says whose turn it is where nothing can be written: the person who minds the deal, or whoever minds the set-up.
+func adviceOn(f audit.Finding) string {
+	see := " (see policies explain " + f.Policy + ")"
+	if f.Subject.Kind == crm.KindDeal {
+		return "Talk it over with the deal's owner" + see
+	}
+	return "Change the set-up by hand" + see
 }
 
 func fills(edits []crm.Edit) int {
@@ -173,6 +182,10 @@ func (w *Words) Manual(key string) string {
 		return "Settings > Objects > Deals > Pipelines: make the new loss reason required at every closed-lost stage"
 	case "hide-old-loss-reason":
 		return "Remove the free-text property \"Closed lost reason\" from the closed-lost form and from the deal view"
+	case "require-own-loss-reason":
+		return "Make the drop-down for loss reasons required wherever a deal is closed as lost"
+	case "choose-loss-reason":
+		return "Let people choose the reason from a list when they close a deal as lost, and require it"
 	case "fallback-owner":
 		return "No fallback_owner is configured for this portal: give the deal to an active owner by hand, or set one and plan again"
 	default:

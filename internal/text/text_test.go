@@ -87,3 +87,18 @@ func TestMoney(t *testing.T) {
 		}
 	}
 }
+
+func TestAdviceSpeaksOfWhatItIsAbout(t *testing.T) {
+	w := words(t, "x")
+	for kind, want := range map[crm.Kind]string{
+		crm.KindDeal:     "Talk it over with the deal's owner (see policies explain p)",
+		crm.KindStage:    "Change the set-up by hand (see policies explain p)",
+		crm.KindPipeline: "Change the set-up by hand (see policies explain p)",
+		crm.KindPortal:   "Change the set-up by hand (see policies explain p)",
+	} {
+		f := audit.Finding{Policy: "p", Subject: crm.Ref{Kind: kind, ID: "7"}, Fix: &audit.Fix{Kind: audit.FixAdvice}}
+		if got := w.Fix(f); got != want {
+			t.Errorf("%s: %q, want %q", kind, got, want)
+		}
+	}
+}

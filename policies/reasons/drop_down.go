@@ -2,6 +2,7 @@ package reasons
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
@@ -18,11 +19,18 @@ const (
 // both filled for every lost deal whose text is known. The CRM's own field is left as it is. Where people already have a
 // drop-down of their own, or the portal cannot be written to, it is advice.
 func dropDown(p *audit.Pass) *audit.Fix {
-	manual := []string{"require-loss-reason", "hide-old-loss-reason"}
 	at := p.Snap.Schema.LossReason
-	if !at.Writable || (at.Kind == crm.LossOptions && at.Field != reasonProperty) {
+	switch {
+	case at.Kind == crm.LossOptions && at.Field != reasonProperty:
+		manual := []string{"require-own-loss-reason"}
+		if at.TextField != "" {
+			manual = append(manual, "hide-old-loss-reason")
+		}
 		return &audit.Fix{Kind: audit.FixAdvice, Manual: manual}
+	case !at.Writable:
+		return &audit.Fix{Kind: audit.FixAdvice, Manual: []string{"choose-loss-reason", toAdd(nil)}}
 	}
+	manual := []string{"require-loss-reason", "hide-old-loss-reason"}
 	var edits []crm.Edit
 	if at.Kind != crm.LossOptions {
 		edits = append(edits, property(p, reasonProperty, "Lost reason", "enumeration", options()))
@@ -61,6 +69,27 @@ func options() string {
 		panic(err)
 	}
 	return string(b)
+}
+
+// toAdd is the list to type where no program may write it: the recommended reasons that none of the options means; "" when
+// none is missing.
+func toAdd(options []crm.Option) string {
+	has := map[string]bool{}
+	for _, o := range options {
+		if value, ok := vocabulary.Reason(o.Label); ok && !o.Hidden {
+			has[value] = true
+		}
+	}
+	var missing []string
+	for _, o := range vocabulary.Options() {
+		if !has[o.Value] {
+			missing = append(missing, o.Label)
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return "Recommended reasons to add to the list: " + strings.Join(missing, "; ")
 }
 
 // fill is the edit that files one lost deal's text under an option; ok is false where there is no text, or where an option was
