@@ -11,7 +11,7 @@ import (
 
 // Facts are what a finding rests on. They do not move with the clock (entered, limit, where the limit came from, n; never
 // "days so far") and are never sentences. Values are string, float64, bool or []string only, so that a stored finding reads
-// back the same; the end of a name gives the unit: _at (RFC 3339 instant), _on (date, YYYY-MM-DD), _days (24-hour days),
+// back the same; the end of a name gives the unit: _at (RFC 3339 instant, with the offset of the account's zone), _on (date, YYYY-MM-DD), _days (24-hour days),
 // _rate (0-1), _count, _money ("12.50 EUR"); anything else is text.
 type Facts map[string]any
 

@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/plumbline/plumbline/internal/crm"
 )
@@ -165,9 +167,7 @@ func (r *runner) add(p *Pass, ref record, f Found) {
 		ID: FindingID(meta.ID, subject, f.Key), Policy: meta.ID, Severity: p.Severity(severity), Subject: subject, Key: f.Key,
 		Facts: f.Facts, Value: f.Value, Since: f.Since, Family: meta.Family,
 	}}
-	if out.Facts == nil {
-		out.Facts = Facts{}
-	}
+	out.Facts = r.local(f.Facts)
 	if f.Fix != nil {
 		fix := *f.Fix
 		fix.Mode, fix.Edits = c.Mode, slices.Clone(f.Fix.Edits)
@@ -181,6 +181,26 @@ func (r *runner) add(p *Pass, ref record, f Found) {
 	}
 	r.name(ref, &out.Finding)
 	r.findings = append(r.findings, out)
+}
+
+// local gives the moments among facts the account's own offset, so that whoever writes one as a date writes the day that
+// people there saw on their calendars.
+func (r *runner) local(facts Facts) Facts {
+	if facts == nil {
+		return Facts{}
+	}
+	zone := r.snap.Zone()
+	if zone == time.UTC {
+		return facts
+	}
+	for name, v := range facts {
+		if at, ok := v.(string); ok && strings.HasSuffix(name, "_at") {
+			if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
+				facts[name] = t.In(zone).Format(time.RFC3339Nano)
+			}
+		}
+	}
+	return facts
 }
 
 // flagged answers [Pass.Flagged] for the policy that asks.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -276,5 +277,21 @@ func TestPoliciesCannotWaitForEachOther(t *testing.T) {
 		Checks: []audit.Check{{Policy: mutual("hen", "egg")}, {Policy: mutual("egg", "hen")}}})
 	if err == nil || !strings.Contains(err.Error(), "hen") {
 		t.Errorf("error %v should name a policy of the circle", err)
+	}
+}
+
+func TestMomentsCarryTheAccountsOffset(t *testing.T) {
+	s := schema(pipeline("a", 2))
+	s.Zone = "Europe/Paris"
+	at := crm.At(time.Date(2026, 3, 2, 23, 0, 0, 0, time.UTC)) // the first instant of 3 March in Paris
+	policy := audit.Define(audit.Meta{ID: "dated", Subject: crm.KindDeal, Severity: audit.Low}, scripted{func(p *audit.Pass) {
+		for r := range p.Open() {
+			p.Found(r, audit.Found{Facts: audit.Facts{"entered_at": at.String(), "close_on": "2026-03-03", "stage": "look_at"}})
+		}
+	}})
+	r := mustRun(t, snapshot(t, s, history("1", "a", move("s0", 1))), nil, audit.Check{Policy: policy})
+	want := audit.Facts{"entered_at": "2026-03-03T00:00:00+01:00", "close_on": "2026-03-03", "stage": "look_at"}
+	if diff := cmp.Diff(want, r.Findings[0].Facts); diff != "" {
+		t.Error(diff)
 	}
 }

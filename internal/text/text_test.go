@@ -102,3 +102,13 @@ func TestAdviceSpeaksOfWhatItIsAbout(t *testing.T) {
 		}
 	}
 }
+
+func TestDateIsTheDayOfItsOwnOffset(t *testing.T) {
+	for in, want := range map[string]string{
+		"2026-03-03T00:00:00+01:00": "3 Mar 2026", "2026-03-02T23:00:00Z": "2 Mar 2026", "2026-03-03": "3 Mar 2026", "soon": "soon", "": "?",
+	} {
+		if got := date(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
