@@ -45,8 +45,12 @@ func auditsCSV(w io.Writer, words *text.Words, results []*audit.Result) error {
 	return c.Error()
 }
 
+// noFormula puts an apostrophe before what a spreadsheet would work out. Some skip blanks and line ends before the sign.
 func noFormula(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if s != "" && strings.ContainsRune("\t\r\n", rune(s[0])) {
+		return "'" + s
+	}
+	if t := strings.TrimLeft(s, " \u00a0"); t != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(t)[0]) {
 		return "'" + s
 	}
 	return s

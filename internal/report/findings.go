@@ -39,8 +39,12 @@ func Findings(w io.Writer, f Format, words *text.Words, style Style, list []Kept
 		c := csv.NewWriter(w)
 		rows := [][]string{{"portal", "finding", "policy", "severity", "kind", "id", "name", "pipeline", "stage", "owner", "message", "opened", "resolved", "state"}}
 		for _, k := range list {
-			rows = append(rows, []string{k.Subject.Portal, k.ID, k.Policy, k.Severity.String(), string(k.Subject.Kind), k.Subject.ID, noFormula(k.Name), noFormula(k.PipelineName),
-				noFormula(k.StageName), noFormula(k.OwnerName), noFormula(words.Sentence(k.Finding)), k.Opened.String(), k.Resolved.String(), k.State})
+			row := []string{k.Subject.Portal, k.ID, k.Policy, k.Severity.String(), string(k.Subject.Kind), k.Subject.ID, k.Name, k.PipelineName,
+				k.StageName, k.OwnerName, words.Sentence(k.Finding), k.Opened.String(), k.Resolved.String(), k.State}
+			for i, cell := range row {
+				row[i] = noFormula(cell)
+			}
+			rows = append(rows, row)
 		}
 		return c.WriteAll(rows)
 	default:

@@ -144,3 +144,33 @@ func TestMarkdownEscapes(t *testing.T) {
 		t.Errorf("got\n%s", b.String())
 	}
 }
+
+func TestFindingsCSVCannotCarryAFormula(t *testing.T) {
+	f := result().Findings[0]
+	f.Subject.ID, f.Subject.Portal, f.StageName, f.OwnerName = "=1+1", "@deals.csv", " =2", "\n-3"
+	var b bytes.Buffer
+	if err := Findings(&b, CSV, english(t), Style{}, []Kept{{Finding: f, State: "open"}}); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&b).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for title, want := range map[string]string{"id": "'=1+1", "portal": "'@deals.csv", "stage": "' =2", "owner": "'\n-3", "name": "'=cmd|x", "state": "open"} {
+		if got := rows[1][slices.Index(rows[0], title)]; got != want {
+			t.Errorf("%s: %q, want %q", title, got, want)
+		}
+	}
+}
+
+func TestTableKeepsTextsToTheirCell(t *testing.T) {
+	r := result()
+	r.Findings[0].Name, r.Findings[0].OwnerName = "two\r\nlines", "red\x1b[31m\u009b31m"
+	var b bytes.Buffer
+	if err := Audits(&b, Table, english(t), Style{}, r); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.String(); strings.ContainsAny(out, "\x1b\r\u009b") || !strings.Contains(out, "two  lines") {
+		t.Errorf("table:\n%q", out)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
@@ -25,6 +26,11 @@ type Style struct {
 
 // Grid writes a table with titles.
 func Grid(w io.Writer, style Style, titles []string, rows [][]string) error {
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = printable(cell)
+		}
+	}
 	border := lipgloss.NormalBorder()
 	t := table.New().Headers(titles...).Rows(rows...).Border(border).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).
 		BorderColumn(false).StyleFunc(func(row, _ int) lipgloss.Style {
@@ -41,6 +47,16 @@ func Grid(w io.Writer, style Style, titles []string, rows [][]string) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// printable keeps texts of the CRM to their cell: no line ends, and nothing that a terminal would take for a command.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\u2028' || r == '\u2029' || unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
 func auditTable(w io.Writer, words *text.Words, style Style, r *audit.Result) error {
