@@ -81,6 +81,14 @@ func inBubble(t *testing.T, deals int, test func(t *testing.T, b *bench)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newBench(t, storetest.SQLiteURL(t), deals)) })
 }
 
+// overMinutes is a test whose daemon looks for work through many minutes of the bubble's time.
+func overMinutes(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("many minutes take too long with the race detector")
+	}
+}
+
 func newBench(t testing.TB, storeURL string, deals int) *bench {
 	t.Helper()
 	b := &bench{t: t, url: storeURL, log: &lines{}, done: make(chan outcome, 1000), modes: map[string]audit.Mode{}}

@@ -340,7 +340,7 @@ func TestAnUnauthorizedPortalIsNotTriedAgain(t *testing.T) {
 		if o := b.next(time.Minute); !errors.Is(o.err, connectors.ErrUnauthorized) {
 			t.Errorf("the cycle: %v", o.err)
 		}
-		b.none(3 * time.Minute)
+		b.none(90 * time.Second)
 		b.jobIs("cancelled 1")
 		if got := b.log.with("level="); len(got) != 1 || !strings.Contains(got[0], "acme") {
 			t.Errorf("the log: %q", got)
@@ -355,6 +355,7 @@ func TestAnUnauthorizedPortalIsNotTriedAgain(t *testing.T) {
 }
 
 func TestAPortalThatIsDownIsTriedThreeTimes(t *testing.T) {
+	overMinutes(t)
 	inBubble(t, 200, func(t *testing.T, b *bench) {
 		b.faults("status=503")
 		defer b.serve("0 0 1 1 *")()

@@ -30,6 +30,7 @@ func (b *bench) pages() int64 {
 // TestALongPullGoesOn pulls for longer than a job may last: each job goes on at the cursor where the last one stopped, and
 // no page but the one that was cut short is read twice.
 func TestALongPullGoesOn(t *testing.T) {
+	overMinutes(t)
 	inBubble(t, 1000, func(t *testing.T, b *bench) {
 		b.faults("latency=9s" + listPath)
 		defer b.serve("0 0 1 1 *")()
@@ -69,6 +70,7 @@ func TestWhatIsDoneIsNotDoneAgain(t *testing.T) {
 
 // TestAPullWithoutProgress gets no further than its cursor in a whole job. It does not go on for ever.
 func TestAPullWithoutProgress(t *testing.T) {
+	overMinutes(t)
 	inBubble(t, 200, func(t *testing.T, b *bench) {
 		b.faults("latency=60s" + listPath)
 		defer b.serve("0 0 1 1 *")()
@@ -111,6 +113,7 @@ func TestStopInAPull(t *testing.T) {
 
 // TestKilledInAPull goes on with what a SIGKILL leaves of the store's file: a job that seems to run, and a lease.
 func TestKilledInAPull(t *testing.T) {
+	overMinutes(t)
 	inBubble(t, 1000, func(t *testing.T, b *bench) {
 		b.faults("latency=2s" + listPath)
 		stop := b.serve("0 * * * *")
