@@ -59,27 +59,29 @@ type office struct {
 	now time.Time
 }
 
-// set is how an office differs from the usual one.
-type set func(*settings)
-
-type settings struct {
-	tier     string
-	at       time.Time // zero: the world's own moment
-	face     []face.Option
-	fallback bool
+func (o *office) clock() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.now
 }
 
-func onTier(tier string) set { return func(s *settings) { s.tier = tier } }
-func at(t time.Time) set     { return func(s *settings) { s.at = t } }
-func withFace(name, value string) set {
-	return func(s *settings) { s.face = append(s.face, face.With(name, value)) }
+// pass lets time pass.
+func (o *office) pass(d time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.now = o.now.Add(d)
 }
-func fallbackOwner() set                        { return func(s *settings) { s.fallback = true } }
-func (o *office) clock() time.Time              { o.mu.Lock(); defer o.mu.Unlock(); return o.now }
-func (o *office) pass(d time.Duration)          { o.mu.Lock(); defer o.mu.Unlock(); o.now = o.now.Add(d) }
-func (o *office) path(name string) string       { return filepath.Join(o.dir, name) }
-func (o *office) requests() int64               { return o.server.Counters().Total(face.Name) }
-func (o *office) faults(t *testing.T, s string) { t.Helper(); must0(t, o.server.SetFaults(s)) }
+
+func (o *office) path(name string) string { return filepath.Join(o.dir, name) }
+
+// requests is how many requests have reached the portal, without those of authorization.
+func (o *office) requests() int64 { return o.server.Counters().Total(face.Name) }
+
+// faults lets the portal fail by the sandbox's rules from now on.
+func (o *office) faults(t *testing.T, rules string) {
+	t.Helper()
+	must0(t, o.server.SetFaults(rules))
+}
 
 // sleep waits on the office's clock, which costs no real time.
 func (o *office) sleep(ctx context.Context, d time.Duration) error {
@@ -87,15 +89,11 @@ func (o *office) sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// opened opens an office on a world and connects its portal by OAuth.
-func opened(t *testing.T, world *sandbox.World, sets ...set) *office {
+// opened opens an office on a world, at the world's moment, and connects its portal by OAuth.
+func opened(t *testing.T, world *sandbox.World) *office {
 	t.Helper()
-	s := settings{tier: "pro", at: world.Now}
-	for _, f := range sets {
-		f(&s)
-	}
-	o := &office{world: world, now: s.at, dir: t.TempDir(), log: &page{}}
-	o.server = must(sandbox.New(sandbox.Options{Ticks: o.clock, Tiers: map[string]string{face.Name: s.tier}}, face.New(world, s.face...)))(t)
+	o := &office{world: world, now: world.Now, dir: t.TempDir(), log: &page{}}
+	o.server = must(sandbox.New(sandbox.Options{Ticks: o.clock, Tiers: map[string]string{face.Name: "pro"}}, face.New(world)))(t)
 	o.wire = &wire{next: o.server.Transport()}
 	logger := slog.New(slog.NewTextHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	url := "sqlite:" + o.path("plumbline.db")
@@ -110,12 +108,7 @@ func opened(t *testing.T, world *sandbox.World, sets ...set) *office {
 	o.cycle = &daemon.Cycle{Store: o.db, Words: words, Now: o.clock, Log: logger, Holder: "the acceptance test"}
 	o.portal = daemon.Portal{
 		Name: portal, CRM: face.Name, Zone: time.UTC, Checks: catalogue(), Facts: facts(), Connect: o.dial,
-		Plan: func(time.Time) remedy.Options {
-			if !s.fallback {
-				return remedy.Options{}
-			}
-			return remedy.Options{FallbackOwner: somebody(world)}
-		},
+		Plan: func(time.Time) remedy.Options { return remedy.Options{FallbackOwner: somebody(world)} },
 	}
 	o.connect(t)
 	return o

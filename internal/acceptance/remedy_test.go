@@ -26,7 +26,7 @@ func ailing(t *testing.T, seed uint64) *office {
 	t.Helper()
 	world := sandbox.Generate(sandbox.GenOptions{Deals: 400, Seed: seed, Plant: []string{"close-date-past", "close-date-missing", "owner-missing", "owner-inactive",
 		"amount-missing", "stale-in-stage", "open-too-long", "no-next-activity", "stage-regressed", "lost-reason-free-text"}})
-	return opened(t, world, fallbackOwner())
+	return opened(t, world)
 }
 
 // stored is a portal as it is stored: the living records of every kind that Plumbline writes, with every property as text.
