@@ -103,6 +103,8 @@ func scopeNames(m map[string][]layer) []string { return slices.Sorted(maps.Keys(
 func (d *decoder) check(c Check, layers []layer, depth int) (Check, map[string][]layer) {
 	c.Settings, c.Origin, c.Fix = d.known.Policies[c.Policy](), map[string]string{}, "report"
 	narrower := map[string][]layer{}
+	var unfit error
+	var since layer // the one with which the settings began to be unfit
 	for _, l := range layers {
 		deeper := inner[l.depth]
 		aside := []string{"settings"}
@@ -113,6 +115,9 @@ func (d *decoder) check(c Check, layers []layer, depth int) (Check, map[string][
 		kept := d.structure(l.at, l.node, reflect.ValueOf(&said).Elem(), aside...)
 		d.apply(&c, said, l)
 		d.settings(&c, layer{at: l.at.key("settings"), node: kept["settings"], from: l.from})
+		if err := validate(c.Settings); err == nil || unfit == nil || err.Error() != unfit.Error() {
+			unfit, since = err, l
+		}
 		if deeper.key == "" || l.depth != depth {
 			continue
 		}
@@ -123,13 +128,18 @@ func (d *decoder) check(c Check, layers []layer, depth int) (Check, map[string][
 			narrower[m.name] = append(narrower[m.name], layer{at: at, node: m.value, from: l.from + ", " + deeper.one + " " + m.name, depth: depth + 1})
 		}
 	}
-	if v, ok := c.Settings.(interface{ Validate() error }); ok && len(layers) > 0 {
-		if err := v.Validate(); err != nil {
-			last := layers[len(layers)-1]
-			d.wrong(last.at.key("settings").path, "%v", err)
-		}
+	if unfit != nil {
+		d.wrong(since.at.key("settings").path, "%v", unfit)
 	}
 	return c, narrower
+}
+
+// validate asks settings whether they fit together, where they can tell.
+func validate(settings any) error {
+	if v, ok := settings.(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
 }
 
 // apply puts what a level says over what the wider ones said.
