@@ -68,6 +68,33 @@ func TestLimitsHoldTheWholeRun(t *testing.T) {
 	}
 }
 
+// TestGuardLeavesFreshDealsToPeople: auto keeps off a deal whose buyer was heard of lately, or of whom nothing is known.
+func TestGuardLeavesFreshDealsToPeople(t *testing.T) {
+	var findings []audit.Finding
+	for _, id := range []string{"fresh", "long ago", "never", "not known"} {
+		findings = append(findings, with(past(id, "2026-12-01"), func(f *audit.Finding) { f.Fix.Mode = audit.ModeAuto }))
+	}
+	d := newDesk(findings...)
+	d.opts.Daemon, d.opts.Limits, d.opts.Guard = true, remedy.Limits{PerRun: 10, PerDay: 10, ShareOfOpen: 1}, 14*24*time.Hour
+	d.contact = func(deal string) (crm.Instant, bool) {
+		now := crm.At(d.clk.now())
+		ago := map[string]crm.Instant{"fresh": now.Add(-14*24*time.Hour + time.Second), "long ago": now.Add(-14 * 24 * time.Hour), "never": 0}
+		at, known := ago[deal]
+		return at, known
+	}
+	p := d.expect(t, "some", "close_date fresh v1 proposed", "close_date long ago v1 approved", "close_date never v1 approved", "close_date not known v1 proposed")
+	if p.Held != "" {
+		t.Errorf("held: %q", p.Held)
+	}
+	d.find(findings[0], findings[3])
+	if p := d.plan(t); p.Held != "steps on deals that had two-way contact within 14 days, or of which that is not known: 2" {
+		t.Errorf("held: %q", p.Held)
+	}
+	d.contact = nil
+	d.opts.Guard = 0
+	d.expect(t, "no guard", "close_date fresh v1 approved", "close_date long ago v1 approved", "close_date never v1 approved", "close_date not known v1 approved")
+}
+
 func TestLimitPerDayCountsEarlierRuns(t *testing.T) {
 	auto := func(id string) audit.Finding {
 		return with(past(id, "2026-12-01"), func(f *audit.Finding) { f.Fix.Mode = audit.ModeAuto })

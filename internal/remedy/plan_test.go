@@ -20,11 +20,12 @@ import (
 type desk struct {
 	*memory
 	*portal
-	clk    *clock
-	result *audit.Result
-	opts   remedy.Options
-	users  []crm.User
-	blind  bool // the connection can only read
+	clk     *clock
+	result  *audit.Result
+	opts    remedy.Options
+	users   []crm.User
+	blind   bool // the connection can only read
+	contact func(deal string) (crm.Instant, bool)
 }
 
 func newDesk(findings ...audit.Finding) *desk {
@@ -43,7 +44,7 @@ func (d *desk) plan(t *testing.T) *remedy.Plan {
 	t.Helper()
 	in := remedy.Input{
 		Result: d.result, Schema: crm.Schema{Zone: "Europe/Paris", Users: d.users, UsersKnown: true}, Editor: d.portal, Store: d.memory,
-		Words: words{}, Now: d.clk.now(), Options: d.opts,
+		Words: words{}, Now: d.clk.now(), Contact: d.contact, Options: d.opts,
 	}
 	if d.blind {
 		in.Editor = nil
