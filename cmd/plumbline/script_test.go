@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -63,7 +65,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "start": start, "await": await, "type": typeLine, "pastefrom": pasteFrom, "end": end,
-			"http": ask, "json": jsonCheck, "jsonset": jsonSet, "freeport": freePort, "poll": poll,
+			"http": ask, "json": jsonCheck, "jsonset": jsonSet, "freeport": freePort, "poll": poll, "sql": sqlStatement,
 		},
 	})
 }
@@ -293,6 +295,19 @@ func poll(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s does not say %s:\n%s", args[1], args[0], text)
 		}
 		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// sqlStatement changes a SQLite file behind the program's back, as somebody with access to the disk could.
+func sqlStatement(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "sql FILE STATEMENT")
+	db, err := sql.Open("sqlite", "file:"+ts.MkAbs(args[0])+"?_pragma=busy_timeout(15000)")
+	ts.Check(err)
+	defer db.Close()
+	res, err := db.ExecContext(context.Background(), args[1])
+	ts.Check(err)
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		ts.Fatalf("the statement changed nothing: %v", err)
 	}
 }
 

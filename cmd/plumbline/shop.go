@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,12 +196,12 @@ func (s *shop) connect(ctx context.Context, p config.Portal, readOnly bool) (con
 	if !ok {
 		return nil, nil, fmt.Errorf("portal %s: there is no connector for %q", p.Name, p.CRM)
 	}
-	conf := s.cfg.Connectors[p.CRM]
+	api := cmp.Or(s.cfg.Connectors[p.CRM].APIURL, t.Auth.DefaultAPI)
 	var scopes []string
 	var transport http.RoundTripper
 	var err error
 	if p.TokenFile != "" {
-		transport, err = oauth.FileTransport(p.TokenFile, conf.APIURL, nil)
+		transport, err = s.oauthApp(t).FileTransport(p.TokenFile, api, nil)
 	} else {
 		kept, e := s.db.Portal(ctx, p.Name)
 		if errors.Is(e, store.ErrNotFound) {
@@ -212,15 +213,17 @@ func (s *shop) connect(ctx context.Context, p config.Portal, readOnly bool) (con
 		if kept.Auth == oauth.AuthOAuth {
 			scopes = kept.Scopes
 		}
-		transport, err = s.vault.Transport(p.Name, s.oauthApp(t), conf.APIURL, nil)
+		api = cmp.Or(s.cfg.Connectors[p.CRM].APIURL, kept.API, t.Auth.DefaultAPI)
+		transport, err = s.vault.Transport(p.Name, s.oauthApp(t), api, nil)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("portal %s: %w", p.Name, err)
 	}
 	meter := &mirror.Meter{}
 	conn, err := t.Open(connectors.Options{
-		Portal: p.Name, APIURL: conf.APIURL, Client: &http.Client{Transport: transport}, Ledger: s.db, Log: s.log, Now: s.now,
+		Portal: p.Name, APIURL: api, Client: &http.Client{Transport: transport}, Ledger: s.db, Log: s.log, Now: s.now,
 		Scopes: scopes, LossReason: p.Fields.LostReason, LossDetail: p.Fields.LostReasonDetail, ReadOnly: readOnly,
+		TokensPerDay: int64(p.Budget.TokensPerDay), DailyShare: float64(p.Budget.Share),
 		Observe: func(c connectors.Call) {
 			meter.Observe(c)
 			unit := "requests"
@@ -236,10 +239,15 @@ func (s *shop) connect(ctx context.Context, p config.Portal, readOnly bool) (con
 // oauthApp is our registration with a kind of CRM.
 func (s *shop) oauthApp(t connectors.Type) oauth.App {
 	c := s.cfg.Connectors[t.Name]
+	tokens := c.APIURL
+	if t.Auth.TokenAtConsent {
+		tokens = c.OAuthURL
+	}
 	return oauth.App{
-		CRM: t.Name, AuthorizeURL: strings.TrimSuffix(c.OAuthURL, "/") + t.Auth.Authorize, TokenURL: strings.TrimSuffix(c.APIURL, "/") + t.Auth.Token,
+		CRM: t.Name, AuthorizeURL: strings.TrimSuffix(c.OAuthURL, "/") + t.Auth.Authorize, TokenURL: strings.TrimSuffix(tokens, "/") + t.Auth.Token,
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal, RedirectURL: c.RedirectURL,
 		Scopes: t.Auth.Scopes, Optional: t.Auth.Optional, AccountField: t.Auth.AccountField, ScopesField: t.Auth.ScopesField,
+		APIField: t.Auth.APIField, SecretInHeader: t.Auth.SecretInHeader, StaticHeader: t.Auth.StaticHeader,
 	}
 }
 
