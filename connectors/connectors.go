@@ -154,6 +154,8 @@ type Auth struct {
 	SecretInHeader bool
 	// APIField is where the token reply names the API's URL; "": it is as configured.
 	APIField string
+	// DefaultAPI is the API's URL where neither the configuration nor a token reply names one.
+	DefaultAPI string
 	// StaticHeader is the header that takes a static token; "": Authorization, as a bearer token.
 	StaticHeader string
 	// AccountField and ScopesField are where the token reply names the account and the granted scopes, beside what OAuth says.

@@ -33,7 +33,7 @@ const (
 func Type() connectors.Type {
 	return connectors.Type{Name: "pipedrive", Open: Open, Auth: connectors.Auth{
 		Authorize: "/oauth/authorize", Token: "/oauth/token", TokenAtConsent: true, SecretInHeader: true,
-		APIField: "api_domain", AccountField: "api_domain", ScopesField: "scope", StaticHeader: "x-api-token",
+		APIField: "api_domain", AccountField: "api_domain", ScopesField: "scope", StaticHeader: "x-api-token", DefaultAPI: commonURL,
 	}}
 }
 
