@@ -50,7 +50,13 @@ func task(p *audit.Pass, r crm.Row) *audit.Fix {
 	}}}
 }
 
+// planned reports whether a person's activity is planned; false when that is not known. One that is due on a day, at no time
+// of it, is still to come on that day.
+func planned(p *audit.Pass, r crm.Row) bool {
+	return r.Known.Has(crm.FactPlanned) && (r.Planned > p.Now || !r.Planned.IsZero() && r.Planned == p.Today())
+}
+
 // plannedWithin reports whether a person's activity is planned within the time d from now; false when that is not known.
 func plannedWithin(p *audit.Pass, r crm.Row, d audit.Days) bool {
-	return r.Known.Has(crm.FactPlanned) && r.Planned > p.Now && r.Planned <= p.Now.Add(d.Duration())
+	return planned(p, r) && r.Planned <= p.Now.Add(d.Duration())
 }

@@ -38,7 +38,7 @@ func (s noNextActivity) judge(p *audit.Pass, r crm.Row) {
 		return r.Known.Has(known) && !at.IsZero() && p.Now <= addWorkingDays(at, s.WorkingDays, zone)
 	}
 	switch {
-	case r.Known.Has(crm.FactPlanned) && r.Planned > p.Now,
+	case planned(p, r),
 		fresh(crm.FactTouch, r.Touch), fresh(crm.FactCreated, r.Created):
 		p.OK(r)
 		return

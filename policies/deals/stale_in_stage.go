@@ -113,9 +113,9 @@ func (s staleInStage) judge(p *audit.Pass, r crm.Row, limit stayLimit) {
 		facts["n_count"] = float64(limit.n)
 	}
 	if r.Known.Has(crm.FactPlanned) {
-		planned := plannedWithin(p, r, s.Planned)
-		facts["planned"] = planned
-		if planned {
+		soon := plannedWithin(p, r, s.Planned)
+		facts["planned"] = soon
+		if soon {
 			severity = audit.Low
 		}
 	}
