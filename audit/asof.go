@@ -51,7 +51,7 @@ func dealAsOf(snap *crm.Snapshot, i int32, now crm.Instant) (d crm.Deal, ok bool
 		n--
 	}
 	whole := d.Known.Has(crm.FactHistory)
-	if whole && n == 0 && len(moves) > 0 {
+	if born := d.Known.Has(crm.FactCreated) && !d.Created.IsZero(); whole && n == 0 && len(moves) > 0 && !born {
 		return d, false // its whole life is later
 	}
 	reopened := status != crm.Open && later(d.Closed)

@@ -15,7 +15,9 @@ func TestAsOf(t *testing.T) {
 	dark.LossReason = "price"
 	touched := history("touched", "a", move("s0", 40))
 	touched.Touch, touched.Buyer, touched.CloseDate = ago(5), ago(25), ago(-50)
-	snap := snapshot(t, schema(pipeline("a", 3)),
+	imported := history("imported", "a", move("s1", 10)) // created 40 days ago; nothing tells where it was until it was imported
+	imported.Created = ago(40)
+	snap := snapshot(t, schema(pipeline("a", 3)), imported,
 		history("older", "a", move("s0", 40), move("s1", 30)), history("newer", "a", move("s0", 5)),
 		history("moved", "a", move("s0", 40), move("s1", 30), move("s2", 10)),
 		history("won", "a", move("s0", 40), move("s1", 25), move("won", 10)),
@@ -32,7 +34,7 @@ func TestAsOf(t *testing.T) {
 	want := map[string]state{
 		"older": {"s1", crm.Open, ago(30), true}, "moved": {"s1", crm.Open, ago(30), true}, "won": {"s1", crm.Open, ago(25), true},
 		"reopened": {"lost", crm.Lost, ago(25), true}, "no history": {"s0", crm.Open, 0, false}, "touched": {"s0", crm.Open, ago(40), true},
-		"impossible": {"s0", crm.Open, ago(-400), true},
+		"imported": {"s1", crm.Open, 0, false}, "impossible": {"s0", crm.Open, ago(-400), true},
 	}
 	have := map[string]state{}
 	for i := range int32(got.Len()) {

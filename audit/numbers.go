@@ -29,7 +29,7 @@ func (s *Stats) pipelineNumbers(p *crm.Pipeline, f *pipelineFigures) PipelineSta
 	closed, closed90 := f.won+f.lost, f.won90+f.lost90
 	cycles := f.cycles
 	return PipelineStats{
-		ID: p.ID, Name: p.Name, OpenDeals: f.open,
+		ID: p.ID, Name: p.Name, OpenDeals: f.open, WithoutAmount: f.amountless,
 		OpenValue: f.openMoney.money(), AverageDealSize: f.openMoney.averages(), AverageWonSize: f.wonMoney.averages(),
 		WinRate90: ratio(f.won90, closed90), WinRate365: ratio(f.won, closed), AdjustedWinRate365: ratio(f.won, closed+f.presumed),
 		AverageCycleDays: when(cycles.N() > 0, cycles.Mean()), MedianCycleDays: when(cycles.N() > 0, cycles.Quantile(0.5)),

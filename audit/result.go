@@ -64,12 +64,14 @@ type MissingNeed struct {
 
 // PipelineStats are the numbers of one pipeline; a nil number is undefined, n says on how many records each rests.
 type PipelineStats struct {
-	ID                 string         `json:"id"`
-	Name               string         `json:"name"`
-	OpenDeals          int            `json:"open_deals"`
-	OpenValue          []crm.Money    `json:"open_value"`
-	AverageDealSize    []crm.Money    `json:"average_deal_size"`
-	AverageWonSize     []crm.Money    `json:"average_won_size"`
+	ID              string      `json:"id"`
+	Name            string      `json:"name"`
+	OpenDeals       int         `json:"open_deals"`
+	OpenValue       []crm.Money `json:"open_value"`
+	AverageDealSize []crm.Money `json:"average_deal_size"`
+	AverageWonSize  []crm.Money `json:"average_won_size"`
+	// WithoutAmount counts the open deals that are known to have no amount, and so are in no forecast.
+	WithoutAmount      int            `json:"open_deals_without_amount"`
 	WinRate90          *float64       `json:"win_rate_90d"`
 	WinRate365         *float64       `json:"win_rate_365d"`
 	AdjustedWinRate365 *float64       `json:"adjusted_win_rate_365d"`

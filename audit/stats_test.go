@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -235,6 +236,9 @@ func TestForecast(t *testing.T) {
 	if diff := cmp.Diff(want, p.WeightedForecast); diff != "" {
 		t.Error(diff)
 	}
+	if p.WithoutAmount != 1 {
+		t.Errorf("%d open deals without an amount, want 1", p.WithoutAmount)
+	}
 	if len(p.CalibratedForecast) != 0 || p.N["weighted_forecast"] != 4 || p.N["calibrated_forecast"] != 0 {
 		t.Errorf("calibrated %v, n %v", p.CalibratedForecast, p.N)
 	}
@@ -318,4 +322,39 @@ func TestRemaining(t *testing.T) {
 			}
 		}
 	})
+}
+
+// statusSchema is a pipeline of a CRM that keeps won and lost as a status of the deal.
+func statusSchema() crm.Schema {
+	s := schema(crm.Pipeline{ID: "a", Name: "a", Stages: []crm.Stage{{ID: "s0", Name: "First"}, {ID: "s1", Name: "Second", Order: 1}}})
+	s.ClosedStages = false
+	return s
+}
+
+func statusDeal(id string, status crm.Status, created, closed crm.Instant) crm.Deal {
+	d := history(id, "a", crm.StageMove{Stage: "s0", At: created})
+	d.Status, d.Closed = &status, closed
+	return d
+}
+
+func TestCyclesLeaveOutDealsCreatedWonByStatus(t *testing.T) {
+	noon := ago(10).Add(12 * time.Hour)
+	r := inspect(t, snapshot(t, statusSchema(), statusDeal("created won", crm.Won, noon, noon), statusDeal("dates only", crm.Won, ago(10), ago(10)),
+		statusDeal("quick", crm.Won, noon, noon.Add(time.Hour)), statusDeal("slow", crm.Won, ago(30), ago(20))), func(*audit.Pass) {})
+	p := r.Pipelines[0]
+	if want := (0 + 1.0/24 + 10) / 3; p.N["average_cycle_days"] != 3 || math.Abs(*p.AverageCycleDays-want) > 1e-9 {
+		t.Errorf("average %v of %d, want %v of 3", *p.AverageCycleDays, p.N["average_cycle_days"], want)
+	}
+	if *p.WinRate365 != 1 || p.N["win_rate_365d"] != 4 {
+		t.Errorf("win rate %v of %d: a deal created won is won", *p.WinRate365, p.N["win_rate_365d"])
+	}
+}
+
+func TestStaysOfDealsClosedNobodyKnowsWhen(t *testing.T) {
+	dark := statusDeal("dark", crm.Lost, ago(300), 0)
+	dark.Known &^= crm.FactClosed
+	p := inspect(t, snapshot(t, statusSchema(), dark, statusDeal("1", crm.Lost, ago(30), ago(20))), func(*audit.Pass) {}).Pipelines[0]
+	if st := p.Stages[0]; st.N["median_days"] != 1 || st.P90Days == nil || *st.P90Days != 10 {
+		t.Errorf("p90 %s of %d, want 10 of 1: a closed deal is not still in its stage", show(st.P90Days), st.N["median_days"])
+	}
 }

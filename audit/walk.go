@@ -12,6 +12,7 @@ type pipelineFigures struct {
 	won, lost              int // in 365 days
 	won90, lost90          int
 	presumed               int // open deals presumed lost
+	amountless             int // open deals known to have no amount
 	lengths                []int64
 	cycles                 Sample
 	presumedAfter          float64 // days
@@ -172,6 +173,8 @@ func (w *walker) deal(r *crm.Row, visits []Visit) {
 		if r.Amount != 0 {
 			f.openMoney.add(r.Currency, float64(r.Amount))
 			w.stages[r.Stage].money.add(r.Currency, float64(r.Amount))
+		} else if r.Known.Has(crm.FactAmount) {
+			f.amountless++
 		}
 	case r.Status == crm.Won && w.closedAfter(r, w.year):
 		f.won++
@@ -201,8 +204,11 @@ func (w *walker) closedAfter(r *crm.Row, after crm.Instant) bool {
 }
 
 // createdClosed reports whether a deal was closed the moment it was created. A history that begins long after the creation,
-// as an import leaves it, says nothing of that.
+// as an import leaves it, says nothing of that, nor do days without a time.
 func (w *walker) createdClosed(r *crm.Row, visits []Visit) bool {
+	if !w.snap.Schema.ClosedStages && r.Closed.Sub(r.Created) < time.Second && r.Closed != dayOf(r.Closed, w.snap.Zone()) {
+		return true
+	}
 	return len(visits) > 0 && visits[0].Stage != crm.None && w.layout.kind[visits[0].Stage] != crm.Open &&
 		visits[0].Entered.Sub(r.Created) < time.Hour
 }
@@ -243,6 +249,9 @@ func (w *walker) history(r *crm.Row, visits []Visit) {
 func (w *walker) stay(f *stageFigures, r *crm.Row, v Visit, wonLately bool) {
 	end, ended := v.Left, int64(1)
 	if end.IsZero() {
+		if r.Status != crm.Open { // closed in this stage, nobody knows when: it is neither over since then nor still going on
+			return
+		}
 		end, ended = w.now, 0
 	}
 	length := int64(end - v.Entered)
