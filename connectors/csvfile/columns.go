@@ -100,6 +100,18 @@ func (c *columns) title(col column) string {
 	return c.titles[c.at[col]]
 }
 
+// ambiguous lists the titles in use that the file has more than once: only the first column of such a title is read.
+func (c *columns) ambiguous() (titles []string) {
+	for i, t := range c.titles {
+		used := slices.Contains(c.at[:], i)
+		again := slices.ContainsFunc(c.titles[i+1:], func(other string) bool { return fold(other) == fold(t) })
+		if used && again && t != "" {
+			titles = append(titles, t)
+		}
+	}
+	return titles
+}
+
 // fold makes titles and words comparable: lower case, underscores as spaces, single spaces.
 func fold(s string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(strings.ToLower(s), "_", " ")), " ")

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -430,5 +431,18 @@ func TestWalkResumes(t *testing.T) {
 	}
 	if n != pageSize+1 {
 		t.Errorf("resumed walk gave %d deals", n)
+	}
+}
+
+func TestTitlesThatStandThereTwice(t *testing.T) {
+	file, err := Parse([]byte("id,stage,amount,Amount,note,note\n1,New,5,7,x,y\n"), nil, Options{File: "deals.csv"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := file.Rows()[0].Amount.String(); got != "5.00" {
+		t.Errorf("amount %s, want that of the first title", got)
+	}
+	if want := `the file has more than one title "amount"; the first one is read`; !slices.Contains(file.Notes, want) {
+		t.Errorf("notes %q, want %q", file.Notes, want)
 	}
 }

@@ -322,6 +322,9 @@ func parseProbability(s string) (float64, bool) {
 func (r *reader) finish() *File {
 	f := &r.file
 	pipelines, notes := r.setup.build()
+	if twice := r.cols.ambiguous(); len(twice) > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("the file has more than one title %s; the first one is read", quoteAll(twice)))
+	}
 	f.Notes = append(f.Notes, notes...)
 	kinds := map[string]crm.Status{}
 	for _, p := range pipelines {

@@ -224,8 +224,8 @@ func (s *setup) sort(p *pipeline, kinds map[*stage]crm.Status) (note string) {
 	}
 	beats := map[*stage]int{}
 	for _, a := range p.stages {
-		for _, b := range p.stages {
-			if a.before[b] > b.before[a] {
+		for b, n := range a.before {
+			if n > b.before[a] {
 				beats[a]++
 			}
 		}
