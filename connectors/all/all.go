@@ -7,11 +7,12 @@ package all
 import (
 	"github.com/plumbline/plumbline/connectors"
 	"github.com/plumbline/plumbline/connectors/hubspot"
+	"github.com/plumbline/plumbline/connectors/pipedrive"
 )
 
 // Types returns every kind of CRM, in the order in which they are offered.
 func Types() []connectors.Type {
-	return []connectors.Type{hubspot.Type()}
+	return []connectors.Type{hubspot.Type(), pipedrive.Type()}
 }
 
 // Find returns the kind of CRM of a name, and whether there is one.

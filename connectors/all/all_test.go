@@ -13,7 +13,7 @@ func TestTypes(t *testing.T) {
 			t.Errorf("Find(%q) gives %q, %v", typ.Name, got.Name, ok)
 		}
 	}
-	if _, ok := Find("salesforce"); ok || !seen["hubspot"] {
-		t.Error("the list holds a kind that does not exist, or lacks HubSpot")
+	if _, ok := Find("salesforce"); ok || !seen["hubspot"] || !seen["pipedrive"] {
+		t.Error("the list holds a kind that does not exist, or lacks HubSpot or Pipedrive")
 	}
 }
