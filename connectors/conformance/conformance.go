@@ -48,6 +48,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("changes", func(t *testing.T) { testChanges(t, s) })
 	t.Run("gone", func(t *testing.T) { testGone(t, s) })
 	t.Run("request figures", func(t *testing.T) { testRequestFigures(t, s) })
+	t.Run("estimate", func(t *testing.T) { testEstimate(t, s) })
 	t.Run("pace", func(t *testing.T) { testPace(t, s) })
 	t.Run("faults", func(t *testing.T) { testFaults(t, s) })
 	t.Run("authorization", func(t *testing.T) { testAuthorization(t, s) })
