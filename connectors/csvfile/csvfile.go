@@ -115,9 +115,16 @@ func (f *File) Rows() []crm.Deal { return f.deals }
 // Schema returns pipelines, stages and owners as the file shows them.
 func (f *File) Schema(context.Context) (crm.Schema, error) { return f.schema, nil }
 
-// Count is the number of the file's lines that stand for a living deal, readable or not.
+// Count is the number of the file's lines that stand for a living deal, readable or not. Archived deals are none of them, as
+// in the counts that CRMs give.
 func (f *File) Count(context.Context, crm.Instant) (int64, error) {
-	return f.lines - int64(len(f.gone)), nil
+	n := f.lines - int64(len(f.gone))
+	for i := range f.deals {
+		if f.deals[i].Archived {
+			n--
+		}
+	}
+	return n, nil
 }
 
 // Deals walks over the file's deals. A file has no modification times to rely on, so Work.Since is not looked at. The last

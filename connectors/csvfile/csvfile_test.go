@@ -174,6 +174,11 @@ func accounts(t *testing.T, f *File) {
 			bad++
 		}
 	}
+	for _, d := range f.deals {
+		if d.Archived {
+			n++
+		}
+	}
 	if n != int64(len(f.deals))+bad {
 		t.Errorf("%d lines, but %d deals and %d unreadable rows", n, len(f.deals), bad)
 	}
@@ -444,5 +449,17 @@ func TestTitlesThatStandThereTwice(t *testing.T) {
 	}
 	if want := `the file has more than one title "amount"; the first one is read`; !slices.Contains(file.Notes, want) {
 		t.Errorf("notes %q, want %q", file.Notes, want)
+	}
+}
+
+func TestCountLeavesOutArchivedAndDeletedDeals(t *testing.T) {
+	file, err := Parse([]byte("Deal - ID,Deal - Stage,Deal - Status,Deal - Archive time\n1,A,open,\n2,A,won,2026-01-01 10:00:00\n3,A,deleted,\n4,A,,\n5,A,odd,\n"), nil,
+		Options{File: "deals.csv"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := file.Count(t.Context(), 0)
+	if err != nil || n != 3 || len(file.Rows()) != 3 || len(file.Unreadable) != 1 {
+		t.Errorf("%d deals, %d read, %d unreadable, %v; want 3 of which one is unreadable, and an archived one beside them", n, len(file.Rows()), len(file.Unreadable), err)
 	}
 }
