@@ -73,13 +73,20 @@ func (d *decoder) portals(portals []Portal) {
 		if first[p.Name] == 0 {
 			first[p.Name] = i + 1
 		}
+		if _, given := d.spots[path+".budget.share"]; given && p.Budget.Share == 0 {
+			d.wrong(path+".budget.share", "must be more than 0%%: without any requests nothing can be read")
+		}
 		if p.CRM == "" {
 			d.wrong(path+".crm", "is missing; it can be %s", strings.Join(d.known.CRMs, ", "))
 		} else {
 			d.oneOf(path+".crm", p.CRM, d.known.CRMs)
 		}
-		d.schedule(path+".schedule", p.Schedule)
-		d.zone(path+".timezone", p.Timezone)
+		if d.said(path + ".schedule") {
+			d.schedule(path+".schedule", p.Schedule)
+		}
+		if d.said(path + ".timezone") {
+			d.zone(path+".timezone", p.Timezone)
+		}
 		d.limits(path+".limits", p.Limits)
 		if p.Budget.TokensPerDay < 0 {
 			d.wrong(path+".budget.tokens_per_day", "is below 0")
@@ -153,11 +160,17 @@ func (d *decoder) zone(path, s string) {
 	}
 }
 
+// said reports whether the file or the environment gives a value itself. What is inherited is checked where it was given.
+func (d *decoder) said(path string) bool {
+	_, ok := d.spots[path]
+	return ok
+}
+
 func (d *decoder) limits(path string, l Limits) {
-	if l.PerRun < 1 {
+	if l.PerRun < 1 && d.said(path+".per_run") {
 		d.wrong(path+".per_run", "must be at least 1; fix: report keeps a policy from writing")
 	}
-	if l.PerDay < 1 {
+	if l.PerDay < 1 && d.said(path+".per_day") {
 		d.wrong(path+".per_day", "must be at least 1; fix: report keeps a policy from writing")
 	}
 }
