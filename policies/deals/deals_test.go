@@ -77,6 +77,8 @@ func TestValidate(t *testing.T) {
 		"stale: no default":          staleInStage{Percentile: 0.9},
 		"stale: percentile 0":        staleInStage{Default: day},
 		"open: times 0":              openTooLong{Default: day},
+		"next: below 0":              noNextActivity{WorkingDays: -1},
+		"next: a lifetime":           noNextActivity{WorkingDays: 20000},
 		"open: no default":           openTooLong{Times: 2},
 		"skipped: limit 0":           stageSkipped{},
 		"regressed: limit 0":         stageRegressed{},
@@ -87,7 +89,7 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s is accepted", name)
 		}
 	}
-	for _, p := range []*audit.Policy{StaleInStage(), OpenTooLong(), StageSkipped(), StageRegressed(), CloseDatePast()} {
+	for _, p := range []*audit.Policy{StaleInStage(), OpenTooLong(), NoNextActivity(), StageSkipped(), StageRegressed(), CloseDatePast()} {
 		v, ok := p.Defaults().(interface{ Validate() error })
 		if !ok {
 			t.Errorf("%s cannot validate its settings", p.ID)

@@ -2,6 +2,7 @@ package deals
 
 import (
 	_ "embed"
+	"errors"
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
@@ -24,6 +25,13 @@ func NoNextActivity() *audit.Policy {
 		Message: `Nothing is planned` +
 			`{{if index . "touched_at"}}, the last touch was on {{date .touched_at}}{{else}}, and it was never touched since its creation on {{date .created_at}}{{end}}`,
 	}, noNextActivity{WorkingDays: 3})
+}
+
+func (s noNextActivity) Validate() error {
+	if s.WorkingDays < 0 || s.WorkingDays > 365 {
+		return errors.New("working_days must be 0 to 365")
+	}
+	return nil
 }
 
 func (s noNextActivity) Check(p *audit.Pass) {

@@ -63,12 +63,15 @@ func (s openTooLong) Check(p *audit.Pass) {
 	}
 }
 
+// longest is the highest limit taken from won deals, in days: a length of time must hold it.
+const longest = 100 * 365
+
 func (s openTooLong) limit(p *audit.Pass, pipeline int32) ageLimit {
 	if s.Limit > 0 {
 		return ageLimit{days: s.Limit, from: "configured"}
 	}
 	if won := p.Stats.WonCycles(pipeline); won.N() >= max(1, s.MinWon) {
-		days := audit.Days(s.Times * won.Mean() * float64(aDay))
+		days := audit.Days(min(s.Times*won.Mean(), longest) * float64(aDay))
 		return ageLimit{days: max(days, s.Floor), from: "won deals", n: won.N(), average: won.Mean()}
 	}
 	return ageLimit{days: s.Default, from: "default"}
