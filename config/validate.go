@@ -73,7 +73,7 @@ func (d *decoder) portals(portals []Portal) {
 		if first[p.Name] == 0 {
 			first[p.Name] = i + 1
 		}
-		if _, given := d.spots[path+".budget.share"]; given && p.Budget.Share == 0 {
+		if d.said(path+".budget.share") && p.Budget.Share == 0 {
 			d.wrong(path+".budget.share", "must be more than 0%%: without any requests nothing can be read")
 		}
 		if p.CRM == "" {
