@@ -72,5 +72,5 @@ func policyMarkdown(b *strings.Builder, words *text.Words, r *audit.Result, id s
 
 // escape keeps texts of the CRM from being read as Markdown or HTML.
 func escape(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;", "*", `\*`, "_", `\_`, "[", `\[`, "`", "\\`").Replace(s)
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "*", `\*`, "_", `\_`, "[", `\[`, "`", "\\`").Replace(printable(s))
 }

@@ -174,3 +174,13 @@ func TestTableKeepsTextsToTheirCell(t *testing.T) {
 		t.Errorf("table:\n%q", out)
 	}
 }
+
+func TestMarkdownKeepsTextsToTheirCell(t *testing.T) {
+	for in, want := range map[string]string{
+		`a|b`: `a\|b`, `a\|b`: `a\\\|b`, "two\r\nlines\x1b[0m": `two  lines \[0m`, "<b>*x*": `&lt;b>\*x\*`, "[x](y)": `\[x](y)`, "Größe": "Größe",
+	} {
+		if got := escape(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
