@@ -91,7 +91,7 @@ func (n Need) facts() (crm.Fact, string) {
 	case NeedMail:
 		return crm.FactBuyer, "connect the mailboxes to the CRM, and let this program read the mails"
 	case NeedOwners:
-		return crm.FactOwner, "let this program read the owners"
+		return crm.FactOwner, "audit the connected portal with the scope that lists its owners; a file does not say who is still there"
 	case NeedCreated:
 		return crm.FactCreated, "fill in the creation date"
 	case NeedStageEntry:
