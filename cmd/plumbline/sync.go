@@ -18,14 +18,15 @@ import (
 const oauthTimeout = 30 * time.Second
 
 func newSync(a *app) *cobra.Command {
-	var full, wait bool
+	var full, wait, estimate bool
 	format := ""
 	c := &cobra.Command{
 		Use: "sync [NAME…]", Short: "Pull what changed, or everything",
 		Long:    "Pulls the named portals (default: all). The first pull reads everything; later ones what changed since.\nExits 4 when some portal is incomplete, 1 when none could be read.",
-		Example: "  plumbline sync\n  plumbline sync acme --full",
+		Example: "  plumbline sync\n  plumbline sync acme --full\n  plumbline sync acme --estimate",
 	}
 	c.Flags().BoolVar(&full, "full", false, "read every deal again")
+	c.Flags().BoolVar(&estimate, "estimate", false, "pull nothing: tell what a full pull costs in requests, tokens and seconds")
 	c.Flags().BoolVar(&wait, "wait", false, "wait for a portal that another process works on")
 	c.Flags().StringVar(&format, "format", "table", "table or json")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -38,6 +39,9 @@ func newSync(a *app) *cobra.Command {
 			return failed(err)
 		}
 		defer s.Close()
+		if estimate {
+			return failed(a.estimatePortals(cmd.Context(), s, args, f, wait))
+		}
 		return failed(a.syncPortals(cmd.Context(), s, args, f, full, wait))
 	}
 	return c

@@ -73,6 +73,27 @@ func (c *Cycle) Sync(ctx context.Context, p Portal, how Pull) (crm.Sync, error) 
 	return out, nil
 }
 
+// Estimate tells what a full pull of a portal will cost.
+func (c *Cycle) Estimate(ctx context.Context, p Portal) (connectors.Estimate, error) {
+	var out connectors.Estimate
+	err := c.hold(ctx, p.Name, func(ctx context.Context) error {
+		conn, _, err := p.Connect(ctx)
+		if err != nil {
+			return err
+		}
+		e, ok := conn.(connectors.Estimator)
+		if !ok {
+			return errors.New("this kind of CRM gives no estimate")
+		}
+		out, err = e.Estimate(ctx, p.Facts)
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("estimate %s: %w", p.Name, err)
+	}
+	return out, nil
+}
+
 // Audit judges what is kept of a portal as of a moment, and keeps the result when that moment is now (at is none). For
 // another moment it takes the last kept snapshot at or before it, else the oldest.
 func (c *Cycle) Audit(ctx context.Context, p Portal, at crm.Instant) (*audit.Result, error) {
