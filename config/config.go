@@ -52,7 +52,7 @@ type Store struct {
 // Server says where pages and the API are served.
 type Server struct {
 	Listen    string `yaml:"listen" desc:"address and port; port 0 takes a free one"`
-	PublicURL string `yaml:"public_url" desc:"the URL at which people reach it; its /oauth/callback then takes the CRMs' redirects"`
+	PublicURL string `yaml:"public_url" desc:"the URL at which people reach the pages"`
 }
 
 // Metrics says where metrics are served.
