@@ -30,7 +30,7 @@ test: setup ## Run every test (installs what it needs first)
 
 .PHONY: race
 race: ## Run the race detector over connectors, mirror, remedy, daemon and store, on small data
-	PLUMBLINE_RACE=1 $(WITH_PG) go test -race -short -timeout 20m ./connectors/... ./internal/mirror/... ./internal/remedy/... ./internal/daemon/... ./internal/store/... ./internal/oauth/... ./internal/sandbox/...
+	$(WITH_PG) go test -race -short -timeout 20m ./connectors/... ./internal/mirror/... ./internal/remedy/... ./internal/daemon/... ./internal/store/... ./internal/oauth/... ./internal/sandbox/...
 
 .PHONY: lint
 lint: setup ## Run golangci-lint and check formatting and generated files

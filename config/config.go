@@ -30,7 +30,7 @@ type Config struct {
 	Dir  string `yaml:"-"`
 
 	Store       Store                `yaml:"store" desc:"where data is kept"`
-	Server      Server               `yaml:"server" desc:"pages, API and, unless metrics.listen is set, metrics"`
+	Server      Server               `yaml:"server" desc:"pages and, unless metrics.listen is set, metrics"`
 	Metrics     Metrics              `yaml:"metrics" desc:"metrics on a port of their own"`
 	Connectors  map[string]Connector `yaml:"connectors" desc:"the app that is registered with each CRM"`
 	Defaults    Defaults             `yaml:"defaults" desc:"what portals have that say nothing else"`

@@ -31,7 +31,7 @@ type Counter interface {
 
 // Sweeper lists what a portal no longer has, which a walk by modification time cannot see.
 type Sweeper interface {
-	// Gone returns which of the known ids are no longer listed, and why. total is how many deals the portal still lists.
+	// Gone returns which of the known ids are no longer listed, and why.
 	Gone(ctx context.Context, known []string) (gone []crm.Gone, err error)
 }
 
@@ -90,7 +90,7 @@ type Editor interface {
 	// Feasible tells beforehand, for each edit in order, whether it can be done.
 	Feasible(ctx context.Context, schema crm.Schema, edits []crm.Edit) ([]Verdict, error)
 	// Read returns the live values of fields. A record that no longer exists is absent from the map; deals that were
-	// merged or archived count as absent. For a ref with an empty ID and a key in keys[ref.Kind], see Lookup.
+	// merged or archived count as absent. Records to be created have no id yet: see Lookup.
 	Read(ctx context.Context, schema crm.Schema, refs []crm.Ref, fields ...string) (map[crm.Ref]crm.Fields, error)
 	// Lookup finds the records that earlier tries of creating edits made, by the key that was written into them; an edit
 	// whose record does not exist is absent.

@@ -74,6 +74,27 @@ func (s *shop) split(ctx context.Context, sel remedy.Selection) (map[string]reme
 	return out, nil
 }
 
+// chosen opens the store and divides what was selected by portal. The caller closes the shop; on an error there is none.
+func (a *app) chosen(c *cobra.Command, sel selection, format string, args []string) (report.Format, *shop, map[string]remedy.Selection, error) {
+	f, err := report.ParseFormat(format, report.Table, report.JSON)
+	if err != nil {
+		return "", nil, nil, usage("%w", err)
+	}
+	all, err := sel.of(c, args)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	s, err := a.open(c.Context())
+	if err != nil {
+		return "", nil, nil, failed(err)
+	}
+	byPortal, err := s.split(c.Context(), all)
+	if err != nil {
+		return "", nil, nil, failed(errors.Join(err, s.Close()))
+	}
+	return f, s, byPortal, nil
+}
+
 func newApprove(a *app) *cobra.Command {
 	return newDecision(a, "approve", remedy.Approved, "Approve steps of the plan", remedy.Approve)
 }
@@ -94,26 +115,14 @@ func newDecision(a *app, verb string, to remedy.State, short string, decide func
 	c.Flags().StringVar(&sel.portal, "portal", "", "of this portal alone")
 	c.Flags().StringVar(&format, "format", "table", "table or json")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		f, err := report.ParseFormat(format, report.Table, report.JSON)
-		if err != nil {
-			return usage("%w", err)
-		}
-		chosen, err := sel.of(cmd, args)
+		f, s, chosen, err := a.chosen(cmd, sel, format, args)
 		if err != nil {
 			return err
 		}
-		s, err := a.open(cmd.Context())
-		if err != nil {
-			return failed(err)
-		}
 		defer s.Close()
-		chosenOf, err := s.split(cmd.Context(), chosen)
-		if err != nil {
-			return failed(err)
-		}
 		var results []*remedy.Result
-		for _, portal := range slices.Sorted(maps.Keys(chosenOf)) {
-			steps, err := decide(cmd.Context(), s.db, chosenOf[portal], a.who(), crm.At(a.now()))
+		for _, portal := range slices.Sorted(maps.Keys(chosen)) {
+			steps, err := decide(cmd.Context(), s.db, chosen[portal], a.who(), crm.At(a.now()))
 			if err != nil {
 				return failed(err)
 			}

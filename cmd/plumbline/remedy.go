@@ -206,34 +206,22 @@ func newUndo(a *app) *cobra.Command {
 	c.Flags().BoolVar(&wait, "wait", false, "wait for a portal that another process works on")
 	c.Flags().StringVar(&format, "format", "table", "table or json")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		f, err := report.ParseFormat(format, report.Table, report.JSON)
-		if err != nil {
-			return usage("%w", err)
-		}
-		chosen, err := sel.of(cmd, args)
+		f, s, chosen, err := a.chosen(cmd, sel, format, args)
 		if err != nil {
 			return err
 		}
-		s, err := a.open(cmd.Context())
-		if err != nil {
-			return failed(err)
-		}
 		defer s.Close()
-		chosenOf, err := s.split(cmd.Context(), chosen)
-		if err != nil {
-			return failed(err)
-		}
-		if len(chosenOf) == 0 {
+		if len(chosen) == 0 {
 			return usage("nothing was applied by such a run or policy; see plumbline journal")
 		}
-		portals, err := s.portals(cmd.Context(), slices.Sorted(maps.Keys(chosenOf)))
+		portals, err := s.portals(cmd.Context(), slices.Sorted(maps.Keys(chosen)))
 		if err != nil {
 			return failed(err)
 		}
 		cycle := s.cycle(wait)
 		run := daemon.Run{ID: daemon.NewRunID(a.now()), Who: a.who()}
 		return failed(a.writePortals(portals, f, func(p daemon.Portal) (*remedy.Result, error) {
-			r, err := cycle.Undo(cmd.Context(), p, run, chosenOf[p.Name])
+			r, err := cycle.Undo(cmd.Context(), p, run, chosen[p.Name])
 			return s.undone(cmd.Context(), r, err)
 		}))
 	}

@@ -54,7 +54,7 @@ func Findings(w io.Writer, f Format, words *text.Words, style Style, list []Kept
 		}
 		var rows [][]string
 		for _, k := range list {
-			rows = append(rows, []string{k.Severity.String(), k.Policy, k.ID, clip(subjectName(k.Finding), 28), clip(k.StageName, 18), clip(k.OwnerName, 18), text.Money(k.Value), k.Opened.Time().Format("2 Jan 2006"), words.Sentence(k.Finding)})
+			rows = append(rows, []string{k.Severity.String(), k.Policy, k.ID, clip(text.Record(k.Finding), 28), clip(k.StageName, 18), clip(k.OwnerName, 18), text.Money(k.Value), k.Opened.Time().Format("2 Jan 2006"), words.Sentence(k.Finding)})
 		}
 		return Grid(w, style, []string{"SEVERITY", "POLICY", "FINDING", "RECORD", "STAGE", "OWNER", "VALUE", "SEEN FIRST", "WHY"}, rows)
 	}

@@ -57,7 +57,7 @@ func policyMarkdown(b *strings.Builder, words *text.Words, r *audit.Result, id s
 	fmt.Fprintf(b, "## %s (%s)\n\n%s of %s judged.\n\n", escape(words.Title(id)), id, text.Thousands(int64(len(found))), text.Thousands(int64(r.Judged[id].Judged)))
 	b.WriteString("| severity | record | stage | owner | value | why |\n|---|---|---|---|---|---|\n")
 	for _, f := range found {
-		name := escape(subjectName(f))
+		name := escape(text.Record(f))
 		if f.URL != "" {
 			name = "[" + name + "](" + f.URL + ")"
 		}

@@ -209,7 +209,7 @@ func caseGrid(w io.Writer, words *text.Words, style Style, r *audit.Result) erro
 	}
 	var rows [][]string
 	for _, f := range shown {
-		rows = append(rows, []string{f.Severity.String(), f.Policy, f.ID, clip(subjectName(f), 28), clip(f.StageName, 18), clip(f.OwnerName, 18), text.Money(f.Value), words.Sentence(f)})
+		rows = append(rows, []string{f.Severity.String(), f.Policy, f.ID, clip(text.Record(f), 28), clip(f.StageName, 18), clip(f.OwnerName, 18), text.Money(f.Value), words.Sentence(f)})
 	}
 	if err := Grid(w, style, []string{"SEVERITY", "POLICY", "FINDING", "RECORD", "STAGE", "OWNER", "VALUE", "WHY"}, rows); err != nil {
 		return err
@@ -218,13 +218,6 @@ func caseGrid(w io.Writer, words *text.Words, style Style, r *audit.Result) erro
 		fmt.Fprintf(w, "… and %s more (--format json or csv shows all)\n", text.Plural(n, "case"))
 	}
 	return nil
-}
-
-func subjectName(f audit.Finding) string {
-	if f.Name != "" {
-		return f.Name
-	}
-	return string(f.Subject.Kind) + " " + f.Subject.ID
 }
 
 func clip(s string, n int) string {

@@ -97,13 +97,17 @@ func fills(edits []crm.Edit) int {
 	return n
 }
 
+// Record names the record that a finding is about: by its name, else by its kind and id.
+func Record(f audit.Finding) string {
+	if f.Name != "" {
+		return f.Name
+	}
+	return string(f.Subject.Kind) + " " + f.Subject.ID
+}
+
 // Task gives the subject and the body of the task that asks a deal's owner to put a finding right.
 func (w *Words) Task(f audit.Finding) (subject, body string) {
-	name := f.Name
-	if name == "" {
-		name = "deal " + f.Subject.ID
-	}
-	subject = fmt.Sprintf("%s: %s", name, w.Title(f.Policy))
+	subject = fmt.Sprintf("%s: %s", Record(f), w.Title(f.Policy))
 	lines := []string{w.Sentence(f) + ".", "", advice(f)}
 	return subject, strings.Join(lines, "\n")
 }
@@ -132,10 +136,7 @@ func advice(f audit.Finding) string {
 
 // Summary says what one edit does, as a verb phrase.
 func (w *Words) Summary(f audit.Finding, e crm.Edit) string {
-	name := f.Name
-	if name == "" {
-		name = string(f.Subject.Kind) + " " + f.Subject.ID
-	}
+	name := Record(f)
 	switch e.Op {
 	case crm.OpAddTask:
 		return fmt.Sprintf("Create a task for the owner of %s", name)

@@ -334,9 +334,5 @@ func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView, string)
 }
 
 func (p statusPage) row(f audit.Finding) caseView {
-	name := f.Name
-	if name == "" {
-		name = string(f.Subject.Kind) + " " + f.Subject.ID
-	}
-	return caseView{Severity: f.Severity.String(), Policy: f.Policy, Name: name, URL: f.URL, Stage: f.StageName, Owner: f.OwnerName, Value: text.Money(f.Value), Why: p.Words.Sentence(f)}
+	return caseView{Severity: f.Severity.String(), Policy: f.Policy, Name: text.Record(f), URL: f.URL, Stage: f.StageName, Owner: f.OwnerName, Value: text.Money(f.Value), Why: p.Words.Sentence(f)}
 }
