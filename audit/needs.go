@@ -85,7 +85,7 @@ func (n Need) facts() (crm.Fact, string) {
 	case NeedHistory:
 		return crm.FactHistory, "pull the deals with their stage history, or give a history file"
 	case NeedDates:
-		return crm.FactHistory | crm.FactCloseDate, "pull the deals with the history of their dates"
+		return crm.FactDates, "pull the deals with the history of their dates"
 	case NeedActivity:
 		return crm.FactTouch | crm.FactPlanned, "log e-mails, calls and meetings in the CRM, and let this program read them"
 	case NeedMail:
@@ -105,9 +105,27 @@ func (n Need) facts() (crm.Fact, string) {
 	case NeedClosed:
 		return crm.FactClosed, "give the closing date"
 	case NeedContacts:
-		return crm.FactCompany, "let this program read the contacts"
+		return crm.FactContacts, "let this program read the contacts"
 	case NeedQuotes:
-		return 0, "let this program read the quotes"
+		return crm.FactQuotes, "let this program read the quotes"
+	case NeedType:
+		return crm.FactType, "let this program read the deals' types"
+	case NeedChannel:
+		return crm.FactSource, "record by which channel a deal came"
+	case NeedTouches:
+		return crm.FactTouches | crm.FactFirstTouch, "log e-mails, calls and meetings in the CRM, and let this program read them"
+	case NeedEvidence:
+		return crm.FactEvidence, "log e-mails and meetings in the CRM, and let this program read them"
+	case NeedPlanned:
+		return crm.FactNextDue, "let this program read the planned activities"
+	case NeedLineItems:
+		return crm.FactLineItems, "let this program read the line items"
+	case NeedEditor:
+		return crm.FactEditor | crm.FactModified, "audit the connected portal: a file does not say who changed a deal"
+	case NeedCloser:
+		return crm.FactCloser, "audit the connected portal: a file does not say who closed a deal"
+	case NeedRules, NeedRequired, NeedOutreach:
+		return 0, "let this program read it, where the portal's plan has it"
 	case NeedLanguage:
 		return 0, "name it in one of the languages that the vocabulary covers"
 	default:

@@ -81,6 +81,17 @@ const (
 	NeedAmount     Need = "amount"
 	NeedLossReason Need = "loss reason"
 	NeedClosed     Need = "closing date"
+	NeedType       Need = "deal type"
+	NeedChannel    Need = "channel"
+	NeedTouches    Need = "touches by the team" // how many, and the first
+	NeedEvidence   Need = "meetings and e-mails"
+	NeedPlanned    Need = "planned activities" // the earliest that is not done
+	NeedLineItems  Need = "line items"
+	NeedEditor     Need = "last editor"
+	NeedCloser     Need = "who closed it"
+	NeedRules      Need = "pipeline rules"    // of the portal, not of deals
+	NeedRequired   Need = "required fields"   // of the portal, not of deals
+	NeedOutreach   Need = "touches by kind"   // of the portal, not of deals
 	NeedHistoryN   Need = "enough past deals" // a statistic's minimum is not reached
 	NeedLanguage   Need = "a known language"  // a name is in a script that the vocabulary does not cover
 )

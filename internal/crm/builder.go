@@ -185,6 +185,7 @@ func (b *Builder) append(c *Columns, t *tables, d *Deal) {
 	c.Touch = append(c.Touch, d.Touch)
 	c.Buyer = append(c.Buyer, d.Buyer)
 	c.Planned = append(c.Planned, d.Planned)
+	c.appendMore(t, d)
 }
 
 // anyStage finds a stage by id in any pipeline: a deal's history may lead through another pipeline.

@@ -21,6 +21,23 @@ type Schema struct {
 	ActivityBased bool `json:"activity_based"`
 	// ActivityKinds says what the CRM's own types of activities are: call, meeting, email or task; nil where that is not needed.
 	ActivityKinds map[string]string `json:"activity_kinds,omitempty"`
+	// RulesAvailable is true where the CRM, in this portal's plan, can forbid moves: see Pipeline.Rules.
+	RulesAvailable bool `json:"rules_available,omitempty"`
+	// RequiredKnown is true where Stage.Required tells every field that the CRM asks for; false: the CRM does not say.
+	RequiredKnown bool `json:"required_known,omitempty"`
+	// ShippedSets are the names of the open stages that the CRM ships for a new pipeline, in order, one list per language.
+	ShippedSets [][]string `json:"shipped_sets,omitempty"`
+	// Outreach counts the team's touches of the last 90 days by kind: call, meeting, email. OutreachKnown is false where it was
+	// not asked for or could not be read.
+	Outreach      map[string]int `json:"outreach,omitempty"`
+	OutreachKnown bool           `json:"outreach_known,omitempty"`
+	// Rots is true where the CRM can mark a deal as rotting after days that are set per stage: see Stage.RotDays.
+	Rots bool `json:"rots,omitempty"`
+	// The CRM stores an open stage's probability (0..1) in steps of ProbabilityStep from ProbabilityMin to ProbabilityMax; all 0:
+	// it stores any, or that is not known.
+	ProbabilityStep float64 `json:"probability_step,omitempty"`
+	ProbabilityMin  float64 `json:"probability_min,omitempty"`
+	ProbabilityMax  float64 `json:"probability_max,omitempty"`
 }
 
 // MissingFact names a fact that a portal cannot give.
@@ -38,6 +55,18 @@ type Pipeline struct {
 	Created Instant `json:"created"`
 	Updated Instant `json:"updated"`
 	Stages  []Stage `json:"stages"` // by order
+	// Changed is when one of the stages was last made or changed, where the CRM tells; none: it does not.
+	Changed Instant `json:"changed,omitzero"`
+	// Rules are what the CRM forbids in this pipeline; nil: it cannot be known, or this portal's plan has none.
+	Rules *Rules `json:"rules,omitempty"`
+}
+
+// Rules are the moves that a CRM forbids in a pipeline.
+type Rules struct {
+	NoSkip bool `json:"no_skip"` // no stage may be left out on the way forward
+	NoBack bool `json:"no_back"` // no deal may go back
+	// Since is when we first saw them as they are; none: never before.
+	Since Instant `json:"since,omitzero"`
 }
 
 // Stage is one step of a pipeline.
@@ -50,6 +79,10 @@ type Stage struct {
 	RotDays     *int     `json:"rot_days"`    // Pipedrive's rotting; nil: off
 	Created     Instant  `json:"created"`
 	Updated     Instant  `json:"updated"`
+	// Required are the labels of the fields that the CRM asks for when a deal enters the stage: see Schema.RequiredKnown.
+	Required []string `json:"required,omitempty"`
+	// Shipped is the English name under which the CRM ships a stage of this id; "" when it ships none.
+	Shipped string `json:"shipped,omitempty"`
 }
 
 // User is somebody, or a queue, that can own deals.

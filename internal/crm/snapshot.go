@@ -42,6 +42,27 @@ type Columns struct {
 	Moves      []Move
 	Texts      []string // the dictionary; Texts[0] is ""
 	Currencies []string
+
+	// The columns below are nil where no deal has a value.
+
+	Updated        []Instant
+	Type           []TextID
+	Source         []TextID
+	Contacts       []int32
+	Touches        []int32
+	FirstTouch     []Instant
+	FirstMeeting   []Instant
+	FirstMail      []Instant
+	NextDue        []Instant
+	QuotePublished []Instant
+	QuoteExpires   []Instant
+	QuoteSigned    []Instant
+	QuotePaid      []Instant
+	LineTotal      []Amount
+	Editor         []TextID
+	Closer         []TextID
+	DateEnd        []uint32 // the deal's values of the close date are Dates[DateEnd[i-1]:DateEnd[i]]
+	Dates          []DateChange
 }
 
 // Move is one entry of a deal into a stage.
@@ -205,6 +226,7 @@ func (s *Snapshot) Export(i int32) Deal {
 		LossReason: s.Text(r.LossReason), LossText: s.Text(r.LossText), LossDetail: s.Text(r.LossDetail),
 		Origin: r.Origin, Archived: r.Archived, Known: r.Known, Merged: splitIDs(s.Text(c.Merged[i])),
 	}
+	s.exportMore(i, &d)
 	if r.Status != st.Kind {
 		d.Status = &r.Status
 	}

@@ -83,6 +83,16 @@ func drawDeal(t *rapid.T) Deal {
 		Archived: rapid.Bool().Draw(t, "archived"), Known: Fact(rapid.Uint32Range(0, uint32(AllFacts)).Draw(t, "known")),
 		Merged: rapid.SliceOfN(rapid.StringMatching(`[0-9]{1,3}`), 0, 2).Draw(t, "merged"),
 	}
+	if rapid.Bool().Draw(t, "more") {
+		d.Updated, d.Type, d.Source = at.Draw(t, "updated"), text.Draw(t, "type"), text.Draw(t, "source")
+		d.Contacts, d.Touches, d.FirstTouch = rapid.Int32Range(0, 9).Draw(t, "contacts"), rapid.Int32Range(0, 9).Draw(t, "touches"), at.Draw(t, "first touch")
+		d.FirstMeeting, d.FirstMail, d.NextDue = at.Draw(t, "meeting"), at.Draw(t, "mail"), at.Draw(t, "due")
+		d.Quote = Quote{at.Draw(t, "published"), at.Draw(t, "expires"), at.Draw(t, "signed"), at.Draw(t, "paid")}
+		d.LineTotal, d.Editor, d.Closer = Amount(rapid.Int64().Draw(t, "lines")), text.Draw(t, "editor"), text.Draw(t, "closer")
+		for range rapid.IntRange(0, 3).Draw(t, "dates") {
+			d.Dates = append(d.Dates, DateChange{At: at.Draw(t, "set"), To: at.Draw(t, "to"), Origin: Origin(rapid.IntRange(0, 5).Draw(t, "set by"))})
+		}
+	}
 	if rapid.Bool().Draw(t, "own status") {
 		status := Status(rapid.IntRange(0, 2).Draw(t, "status"))
 		d.Status = &status
@@ -133,6 +143,7 @@ func TestExportGivesBackWhatWasAdded(t *testing.T) {
 				t.Fatalf("%s is not found", id)
 			}
 			slices.SortStableFunc(d.Moves, func(x, y StageMove) int { return cmp.Compare(x.At, y.At) })
+			slices.SortStableFunc(d.Dates, func(x, y DateChange) int { return cmp.Compare(x.At, y.At) })
 			if d.Status != nil && *d.Status == kindOf(d) {
 				d.Status = nil // the stage says the same
 			}
