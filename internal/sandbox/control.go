@@ -37,28 +37,39 @@ func (s *Server) controlMux() http.Handler {
 	})
 	mux.HandleFunc("PUT /control/settings/{crm}", s.tune)
 	mux.HandleFunc("GET /control/records/{crm}/{kind}/{id...}", s.record)
-	mux.HandleFunc("GET /control/truth", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, s.Truth(r.URL.Query()["crm"]...))
-	})
+	mux.HandleFunc("GET /control/truth", s.truth)
 	return mux
 }
 
-// Truth lists the problems that were planted in the portals, each once: in all of them, or in those of the CRMs that are named.
-// Records have the ids that their CRM gives them.
+// Truth lists the problems that were planted in the portals of the CRMs that are named, or in all of them, each once. Records have the
+// ids that their CRM gives them; those of a generated world have the same id everywhere. Not every CRM can have every problem: without a
+// name the list may hold some that only one of the portals has.
 func (s *Server) Truth(crms ...string) []Planted {
-	truth := []Planted{}
+	truth, listed := []Planted{}, map[Planted]bool{}
 	for _, face := range s.order {
 		planter, ok := face.(Planter)
 		if !ok || len(crms) > 0 && !slices.Contains(crms, face.Name()) {
 			continue
 		}
 		for _, planted := range planter.Truth() {
-			if !slices.Contains(truth, planted) {
-				truth = append(truth, planted)
+			if !listed[planted] {
+				truth, listed[planted] = append(truth, planted), true
 			}
 		}
 	}
 	return truth
+}
+
+// truth answers with what was planted, ?crm=NAME with what one portal has of it.
+func (s *Server) truth(w http.ResponseWriter, r *http.Request) {
+	crms := r.URL.Query()["crm"]
+	for _, name := range crms {
+		if s.faces[name] == nil {
+			http.Error(w, "there is no such CRM", http.StatusNotFound)
+			return
+		}
+	}
+	writeJSON(w, http.StatusOK, s.Truth(crms...))
 }
 
 // put reads a text, plain or as a JSON string, and hands it over.

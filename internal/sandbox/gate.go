@@ -34,11 +34,11 @@ func (g *Gate) Base(r *http.Request) string {
 
 // Wrote counts records that were created, changed or removed.
 func (g *Gate) Wrote(records int) {
-	g.server.counters.add(func(c *Counters) { c.Writes += int64(records) })
+	g.server.counters.sum(g.name, Sums{Writes: int64(records)})
 }
 
 // Throttled counts one request that was refused for a rate limit.
-func (g *Gate) Throttled() { g.server.counters.add(func(c *Counters) { c.Throttled++ }) }
+func (g *Gate) Throttled() { g.server.counters.sum(g.name, Sums{Throttled: 1}) }
 
 // Spent counts tokens of a CRM that meters requests by weight.
-func (g *Gate) Spent(tokens int64) { g.server.counters.add(func(c *Counters) { c.Tokens += tokens }) }
+func (g *Gate) Spent(tokens int64) { g.server.counters.sum(g.name, Sums{Tokens: tokens}) }

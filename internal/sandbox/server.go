@@ -73,6 +73,18 @@ type Counters struct {
 	Throttled int64 `json:"throttled"`
 	// Writes counts the records that were created, changed or removed.
 	Writes int64 `json:"writes"`
+	// CRMs has the same sums for each CRM alone.
+	CRMs map[string]Sums `json:"crms"`
+}
+
+// Sums are what one CRM's portal was asked for since the start or the last reset.
+type Sums struct {
+	// Requests counts all of them, those of authorization left out.
+	Requests int64 `json:"requests"`
+	// Tokens, Throttled and Writes are as in [Counters].
+	Tokens    int64 `json:"tokens"`
+	Throttled int64 `json:"throttled"`
+	Writes    int64 `json:"writes"`
 }
 
 // Total is how many requests a CRM got, without those of authorization.
@@ -97,13 +109,27 @@ func (c *counters) add(f func(*Counters)) {
 	f(&c.c)
 }
 
+// sum adds to the sums of all CRMs and of one.
+func (c *counters) sum(crm string, more Sums) {
+	c.add(func(c *Counters) {
+		of := c.CRMs[crm]
+		of.Tokens, of.Throttled, of.Writes = of.Tokens+more.Tokens, of.Throttled+more.Throttled, of.Writes+more.Writes
+		c.CRMs[crm] = of
+		c.Tokens, c.Throttled, c.Writes = c.Tokens+more.Tokens, c.Throttled+more.Throttled, c.Writes+more.Writes
+	})
+}
+
 func (c *counters) snapshot() Counters {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := c.c
+	out.CRMs = maps.Clone(c.c.CRMs)
 	out.Requests = map[string]map[string]int64{}
 	for crm, ops := range c.c.Requests {
 		out.Requests[crm] = maps.Clone(ops)
+		of := out.CRMs[crm]
+		of.Requests = out.Total(crm)
+		out.CRMs[crm] = of
 	}
 	return out
 }
@@ -171,9 +197,9 @@ func (s *Server) Reset() {
 
 func (s *Server) clearCounters() {
 	s.counters.add(func(c *Counters) {
-		*c = Counters{Requests: map[string]map[string]int64{}}
+		*c = Counters{Requests: map[string]map[string]int64{}, CRMs: map[string]Sums{}}
 		for name := range s.faces {
-			c.Requests[name] = map[string]int64{}
+			c.Requests[name], c.CRMs[name] = map[string]int64{}, Sums{}
 		}
 	})
 }
@@ -219,7 +245,7 @@ func (s *Server) serveFace(face Face, w http.ResponseWriter, r *http.Request, pa
 	serve := face.ServeHTTP
 	if o.status != 0 {
 		if o.status == http.StatusTooManyRequests {
-			s.counters.add(func(c *Counters) { c.Throttled++ })
+			s.counters.sum(face.Name(), Sums{Throttled: 1})
 		}
 		serve = func(w http.ResponseWriter, r *http.Request) { face.Fail(w, r, o.status) }
 	}

@@ -220,6 +220,10 @@ func TestControl(t *testing.T) {
 	if text := control("GET", "/truth", "", 200); strings.Count(text, "policy") != 1 {
 		t.Errorf("truth %s", text)
 	}
+	if text := control("GET", "/truth?crm=echo", "", 200); strings.Count(text, "policy") != 1 {
+		t.Errorf("truth of one %s", text)
+	}
+	control("GET", "/truth?crm=other", "", 404)
 	control("POST", "/reset", "", 204)
 	if status, _, _ := ask(t, s, "GET", "/echo", ""); status != 200 || face.resets != 1 || s.Counters().Requests["echo"]["things.list"] != 1 || s.Now().Year() != 2020 {
 		t.Errorf("after reset: %d, %+v, %s", status, s.Counters(), s.Now())

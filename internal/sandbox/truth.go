@@ -28,7 +28,8 @@ const (
 // Plantable lists the policies of which the generator can plant problems. How it reads each of them, with the distance that
 // healthy ("base") and planted facts keep from the threshold:
 //
-//	too-many-stages        subject pipeline. Open stages > 7. Base 3 to 5 (<= 5.6); planted 9, or 13 (past the hard limit of 10).
+//	too-many-stages        subject pipeline, not the first. Open stages > 7. Base 3 to 5 (<= 5.6); planted 9, or 13 (past the
+//	                       hard limit of 10).
 //	status-as-stage        subject stage. An open stage's name is a state ("On hold"). The deals pass through it like through any
 //	                       other, or, together with often-skipped-stage, most go around it.
 //	unused-stage           subject stage. Within max(90 d, 2 x median cycle of won deals) at least 20 deals went from before the
@@ -66,6 +67,8 @@ const (
 //	                       than 3 working days ago. Base: something planned ahead, or a touch or the creation within 1.3 days.
 //	                       Planted: nothing planned, no touch and no activity of the buyer within 8 days, created at least 8.5
 //	                       days ago; a note or a done task in between is no touch.
+//
+// The ids of all subjects are digits, so that every CRM can use them as they are and one list is true of all faces.
 //
 // Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
 // nothing, and their stay there counts as one in that pipeline's stage.

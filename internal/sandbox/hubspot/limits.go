@@ -1,7 +1,9 @@
 package hubspot
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +22,14 @@ type limits struct {
 
 // Unlimited is the tier of tests and measurements: that of an enterprise account without any rate limit.
 const Unlimited = "unlimited"
+
+// CheckTier tells what is wrong with the name of a subscription: it must be free, starter, pro or enterprise.
+func CheckTier(tier string) error {
+	if !slices.Contains([]string{"free", "starter", "pro", "enterprise"}, tier) {
+		return fmt.Errorf("tier %q is not free, starter, pro or enterprise", tier)
+	}
+	return nil
+}
 
 func newLimits(tier string, zone *time.Location) *limits {
 	burst, day := 190, 625_000

@@ -34,15 +34,18 @@ const (
 	banWatch    = 10 * time.Second
 )
 
+// mostSeats is more than any account has.
+const mostSeats = 100_000
+
 // CheckTier tells what is wrong with the name of a subscription: it must be lite, growth, premium or ultimate, with :SEATS behind it where
 // the seats are not as many as the active users.
 func CheckTier(tier string) error {
 	name, text, has := strings.Cut(tier, ":")
-	if !slices.Contains([]string{"lite", "growth", "premium", "ultimate", Unlimited}, name) {
+	if !slices.Contains([]string{"lite", "growth", "premium", "ultimate"}, name) {
 		return fmt.Errorf("plan %q is not lite, growth, premium or ultimate", name)
 	}
-	if n, err := strconv.Atoi(text); has && (err != nil || n < 1) {
-		return fmt.Errorf("%q is not a number of seats", text)
+	if n, err := strconv.ParseUint(text, 10, 32); has && (err != nil || n < 1 || n > mostSeats) {
+		return fmt.Errorf("%q is not a number of seats from 1 to 100,000", text)
 	}
 	return nil
 }

@@ -175,7 +175,8 @@ func TestOverdraw(t *testing.T) {
 }
 
 func TestCheckTier(t *testing.T) {
-	for tier, ok := range map[string]bool{"lite": true, "growth:3": true, "ultimate": true, "pro": false, "": false, "lite:0": false, "lite:": false, "premium:x": false} {
+	for tier, ok := range map[string]bool{"lite": true, "growth:3": true, "ultimate": true, "pro": false, "": false, "lite:0": false, "lite:": false, "premium:x": false,
+		"premium:-1": false, "premium:+1": false, "ultimate:100000": true, "ultimate:9000000000000": false, "growth:1:2": false, "Growth": false, pipedrive.Unlimited: false} {
 		if err := pipedrive.CheckTier(tier); (err == nil) != ok {
 			t.Errorf("%q: %v", tier, err)
 		}
