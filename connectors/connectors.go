@@ -49,6 +49,8 @@ type Historian interface {
 	History(ctx context.Context, schema crm.Schema, deals []crm.Deal) iter.Seq2[crm.History, error]
 	// HistoryTokens is what the history of one deal costs of the CRM's budget; 0 where nothing is counted.
 	HistoryTokens() int64
+	// Reserve says how many tokens the walks of the rest of the day will take, as far as is foreseen: History leaves them.
+	Reserve(tokens int64)
 }
 
 // Estimator tells what a full pull will cost, before it is made.
@@ -60,10 +62,13 @@ type Estimator interface {
 type Estimate struct {
 	Requests, Tokens         int64
 	Seconds                  float64
-	OwnRequests, OwnTokens   int64    // of the estimate itself
-	Deals, OpenDeals         int64    // counted
-	TokensPerDay, DailyShare int64    // the CRM's daily budget and the part of it that may be used; 0 where nothing is counted
-	Assumed                  []string // what was assumed because no count tells it
+	OwnRequests, OwnTokens   int64 // of the estimate itself
+	Deals, OpenDeals         int64 // counted
+	TokensPerDay, DailyShare int64 // the CRM's daily budget and the part of it that may be used; 0 where nothing is counted
+	// HistoryTokens is what all stage history costs beside the pull, at most, and HistoryDays over how many days it is read,
+	// where it is read deal by deal; 0 where it comes with the pull.
+	HistoryTokens, HistoryDays int64
+	Assumed                    []string // what was assumed because no count tells it
 }
 
 // Comparer tells whether two texts of a field mean the same, such as 1500 and 1500.00, where a CRM may store another text

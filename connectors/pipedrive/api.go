@@ -122,14 +122,10 @@ func (c *reader) knownFields() map[string]dealField {
 	return c.fields
 }
 
-// total counts the deals that are not archived, of a status or of all.
-func (c *reader) total(ctx context.Context, status string) (int64, error) {
-	q := url.Values{}
-	if status != "" {
-		q.Set("status", status)
-	}
+// total counts the deals that are not archived.
+func (c *reader) total(ctx context.Context) (int64, error) {
 	var out single[summary]
-	err := c.do(ctx, "counting deals", c.request(countDeals, "", q), &out)
+	err := c.do(ctx, "counting deals", c.request(countDeals, "", url.Values{}), &out)
 	if err == nil && (out.Data == nil || out.Data.Total == nil) {
 		err = fmt.Errorf("counting deals: %w: %w", connectors.ErrUnavailable, errEmpty)
 	}

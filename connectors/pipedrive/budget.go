@@ -31,6 +31,7 @@ type budget struct {
 	mu    sync.Mutex
 	told  int64 // by Pipedrive's headers; 0: it did not say
 	seats int64 // active users; 0: not known
+	kept  int64 // of our share, for the walks of the rest of the day; a quarter of it is kept at least
 	day   string
 	taken int64 // without a ledger
 }
@@ -54,6 +55,21 @@ func (b *budget) limit() int64 {
 	return int64(float64(tokens) * b.share)
 }
 
+// spare is how many of those may be gone when something is asked for that can wait.
+func (b *budget) spare() int64 {
+	share := b.limit()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(0, min(int64(float64(share)*spareShare), share-b.kept))
+}
+
+// keep holds back tokens from what can wait.
+func (b *budget) keep(tokens int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = max(0, tokens)
+}
+
 // spend takes what a request costs, before it is sent. Each try is paid for: whether Pipedrive charges for a refused one is
 // not known.
 func (b *budget) spend(ctx context.Context, r rest.Request) error {
@@ -62,7 +78,7 @@ func (b *budget) spend(ctx context.Context, r rest.Request) error {
 	}
 	limit, what := b.limit(), "our share"
 	if r.Spare {
-		limit, what = int64(float64(limit)*spareShare), "the part of our share that is not kept for pulls and fixes"
+		limit, what = b.spare(), "the part of our share that is not kept for pulls and fixes"
 	}
 	granted, err := b.take(ctx, "tokens/"+b.now().UTC().Format(time.DateOnly), r.Cost, limit)
 	if err != nil {

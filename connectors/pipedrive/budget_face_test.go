@@ -171,14 +171,14 @@ func TestAWeekOfPolls(t *testing.T) {
 
 // The estimate is within five in a hundred, or three requests, of what the pull then costs.
 func TestEstimate(t *testing.T) {
-	for _, w := range []*sandbox.World{bulk(10_000, 1500, 500), bulk(700, 20, 0), bulk(0, 0, 0), sandbox.Generate(sandbox.GenOptions{Deals: 2000, Seed: 3})} {
+	for _, w := range []*sandbox.World{bulk(10_000, 1500, 500), bulk(700, 20, 0), bulk(0, 0, 0), sandbox.Generate(sandbox.GenOptions{Deals: 2000, Seed: 3}), sandbox.Generate(sandbox.GenOptions{Deals: 10_000, Seed: 3})} {
 		a := newAccount(t, w, face.Unlimited)
 		c := a.open(t)
 		e, err := c.(connectors.Estimator).Estimate(t.Context(), crm.AllFacts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if requests, tokens := a.spent(); requests != e.OwnRequests || tokens != e.OwnTokens {
+		if requests, tokens := a.spent(); requests != e.OwnRequests || tokens != e.OwnTokens || requests != 1 || tokens != 40 {
 			t.Errorf("the estimate cost %d requests and %d tokens, and says %d and %d", requests, tokens, e.OwnRequests, e.OwnTokens)
 		}
 		fullPull(t, c)
@@ -186,6 +186,9 @@ func TestEstimate(t *testing.T) {
 		off := e.Requests - requests
 		if off = max(off, -off); off > 3 && float64(off) > 0.05*float64(requests) {
 			t.Errorf("%d requests and %d tokens were estimated for %d deals, it took %d and %d", e.Requests, e.Tokens, e.Deals, requests, tokens)
+		}
+		if e.HistoryTokens != 20*e.Deals || e.HistoryDays*e.DailyShare*3/4 < e.HistoryTokens {
+			t.Errorf("estimate %+v: %d deals' histories cost 20 tokens each", e, e.Deals)
 		}
 		if e.TokensPerDay == 0 || e.DailyShare == 0 || e.Seconds <= 0 || len(e.Assumed) == 0 {
 			t.Errorf("estimate %+v: what it rests on is missing", e)
@@ -282,5 +285,37 @@ func TestMissingRights(t *testing.T) {
 	receipts := c.(connectors.Editor).Apply(t.Context(), schema(t, c), []crm.Edit{edit})
 	if receipts[0].Outcome != crm.OutcomeRejected || receipts[0].Again {
 		t.Errorf("receipt %+v, want a plain refusal", receipts[0])
+	}
+}
+
+// What the walks of the rest of the day will take is left to them, beyond the quarter that is kept in any case.
+func TestHistoryLeavesWhatIsReserved(t *testing.T) {
+	a := newAccount(t, bulk(600, 100, 0), face.Unlimited)
+	c := a.open(t, func(o *connectors.Options) { o.TokensPerDay, o.DailyShare = 10_000, 0.1 })
+	s, deals := fullPull(t, c)
+	_, before := a.spent()
+	var ask []crm.Deal
+	for _, d := range deals {
+		ask = append(ask, d)
+	}
+	read := func(reserve int64) (tokens int64) {
+		c.(connectors.Historian).Reserve(reserve)
+		for _, err := range c.(connectors.Historian).History(t.Context(), s, ask) {
+			var limit *connectors.LimitError
+			if err != nil && !errors.As(err, &limit) {
+				t.Fatal(err)
+			}
+		}
+		_, tokens = a.spent()
+		return tokens
+	}
+	if n := read(2000); n != 0 {
+		t.Errorf("%d tokens, where the walks need more than the share", n)
+	}
+	if n := read(600); n < 200 || before+n > 400 {
+		t.Errorf("%d tokens after %d, of 1,000 less 600", n, before)
+	}
+	if n := read(0); n < 200 {
+		t.Errorf("%d tokens more where nothing is reserved", n)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // changed since a time Pipedrive keeps no count, so those are listed.
 func (c *reader) Count(ctx context.Context, since crm.Instant) (int64, error) {
 	if since.IsZero() {
-		return c.total(ctx, "")
+		return c.total(ctx)
 	}
 	n := int64(0)
 	q := c.dealQuery(0, crm.LossReason{}, false)

@@ -2,6 +2,8 @@ package pipedrive
 
 import (
 	"context"
+	"fmt"
+	"math"
 
 	"github.com/plumbline/plumbline/connectors"
 	"github.com/plumbline/plumbline/internal/crm"
@@ -10,19 +12,20 @@ import (
 // requestSeconds is about what a request takes, the way there and back.
 const requestSeconds = 0.4
 
-// Estimate foretells a full pull by two counts: of all deals, and of the open ones, whose last activities are read one by one.
-// Archived deals and planned activities have no count, so they are assumed.
+// openShare is how many of all deals are taken to be open before a portal was ever pulled.
+const openShare = 0.15
+
+// Estimate foretells a full pull by one count, of all deals. How many of them are open, which decides how many last
+// activities are read, how many are archived and what is planned has no count that costs nothing more, so it is assumed.
 func (c *reader) Estimate(ctx context.Context, facts crm.Fact) (connectors.Estimate, error) {
-	all, err := c.total(ctx, "")
+	all, err := c.total(ctx)
 	if err != nil {
 		return connectors.Estimate{}, err
 	}
 	e := connectors.Estimate{OwnRequests: 1, OwnTokens: countDeals.tokens, Deals: all}
 	if facts&(crm.FactTouch|crm.FactBuyer|crm.FactPlanned) != 0 && all > 0 {
-		if e.OpenDeals, err = c.total(ctx, "open"); err != nil {
-			return e, err
-		}
-		e.OwnRequests, e.OwnTokens = 2, 2*countDeals.tokens
+		e.OpenDeals = int64(math.Round(openShare * float64(all)))
+		e.Assumed = append(e.Assumed, fmt.Sprintf("%.0f of 100 deals are open", 100*openShare))
 	}
 	add := func(ep endpoint, requests int64) {
 		e.Requests += requests
@@ -46,6 +49,11 @@ func (c *reader) Estimate(ctx context.Context, facts crm.Fact) (connectors.Estim
 		e.Assumed = append(e.Assumed, "30,000 tokens a day for each active user")
 	}
 	e.DailyShare = c.budget.limit()
+	if facts.Has(crm.FactHistory) && all > 0 {
+		e.HistoryTokens = all * dealChangelog.tokens
+		e.HistoryDays = ceil(e.HistoryTokens, max(1, c.budget.spare()))
+		e.Assumed = append(e.Assumed, "every deal has moved: the history of one that did not costs nothing")
+	}
 	e.Seconds = float64(e.Requests) * max(requestSeconds, burstPer.Seconds()/(burstMax*burstShare))
 	return e, nil
 }

@@ -18,6 +18,9 @@ var changelogBegan = crm.At(time.Date(2024, time.February, 1, 0, 0, 0, 0, time.U
 // HistoryTokens is the price of one deal's history: one page of its changelog.
 func (c *reader) HistoryTokens() int64 { return dealChangelog.tokens }
 
+// Reserve keeps tokens of our share for the walks of the rest of the day.
+func (c *reader) Reserve(tokens int64) { c.budget.keep(tokens) }
+
 // History reads the changelog of each deal.
 func (c *reader) History(ctx context.Context, schema crm.Schema, deals []crm.Deal) iter.Seq2[crm.History, error] {
 	c.given(schema)

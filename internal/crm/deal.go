@@ -36,13 +36,18 @@ const (
 	FactEditor                        // who changed the deal last, or that it was nobody (an automation)
 	FactDates                         // every value of the expected close date since creation
 	FactCloser                        // who closed a closed deal, or that it was nobody (an automation)
+
+	// The last two are of the portal's set-up and no deal has them: what a policy asks for that looks at them.
+
+	FactRules    // Pipeline.Rules
+	FactOutreach // Schema.Outreach
 )
 
 // FactEvidence is what the record itself holds of the team's work: the first meeting and the first e-mail.
 const FactEvidence = FactFirstMeeting | FactFirstMail
 
 // AllFacts is the set of every fact.
-const AllFacts Fact = 1<<30 - 1
+const AllFacts Fact = 1<<32 - 1
 
 // Us stands for this program where a deal names who changed or closed it.
 const Us = "plumbline"

@@ -12,7 +12,10 @@ type Schema struct {
 	LossReason LossReason `json:"loss_reason"`
 	Scopes     []string   `json:"scopes,omitempty"` // granted, where the CRM says
 	// HistoryFrom is the moment since which every stage move is known, for CRMs that give no older history; none: all of it.
+	// A deal that moved unseen since then is marked by itself: it lacks FactHistory.
 	HistoryFrom Instant `json:"history_from"`
+	// HistoryByDeal is true where stage history is read deal by deal, over days, and not with every pull.
+	HistoryByDeal bool `json:"history_by_deal,omitempty"`
 	// Unknown says, per fact that this portal cannot give, why and what would give it.
 	Unknown []MissingFact `json:"unknown,omitempty"`
 	// ClosedStages is false where the CRM keeps won and lost as a status of the deal (Pipedrive), not as stages.

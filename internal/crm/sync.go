@@ -62,6 +62,27 @@ type History struct {
 	Complete bool
 }
 
+// HistoryRecord is what was heard of a deal's history, asked for that deal alone, and of which state of the deal.
+type HistoryRecord struct {
+	History
+	Stage   string  // of the deal when its history was asked for
+	Entered Instant // entry into that stage; none: not known
+}
+
+// HistoryState is how far a portal's stage history is known, where it is read deal by deal. Deals of every kind count:
+// Known + Partial + Waiting is how many there are.
+type HistoryState struct {
+	Known   int64 `json:"known"`   // deals whose way is known whole
+	Partial int64 `json:"partial"` // deals that were asked for, and of whose way the CRM does not tell all
+	Waiting int64 `json:"waiting"` // deals that are still to be asked for
+	// RetryAt is when reading can go on, where something stopped it, and Why what that was; none and "" otherwise.
+	RetryAt Instant `json:"retry_at"`
+	Why     string  `json:"why,omitempty"`
+}
+
+// Deals is how many deals there are.
+func (s HistoryState) Deals() int64 { return s.Known + s.Partial + s.Waiting }
+
 // Sync is the record of one pull of a portal.
 type Sync struct {
 	ID           string       `json:"id"`
