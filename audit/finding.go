@@ -66,12 +66,14 @@ type Fix struct {
 
 // Finding is one policy's word on one record.
 type Finding struct {
-	ID       string    `json:"id"`
-	Policy   string    `json:"policy"`
-	Severity Severity  `json:"severity"`
-	Subject  crm.Ref   `json:"subject"`
-	Key      string    `json:"key,omitempty"` // tells several findings of one policy on one record apart
-	Facts    Facts     `json:"facts"`
+	ID       string   `json:"id"`
+	Policy   string   `json:"policy"`
+	Severity Severity `json:"severity"`
+	Subject  crm.Ref  `json:"subject"`
+	Key      string   `json:"key,omitempty"` // tells several findings of one policy on one record apart
+	Facts    Facts    `json:"facts"`
+	// Settings are those of the check that found it. All findings of a check share one map, which nobody changes.
+	Settings Settings  `json:"settings,omitempty"`
 	Value    crm.Money `json:"value"` // at stake
 	// Since is the moment at which the data became wrong, where the data tells; else the first run that saw it.
 	Since crm.Instant `json:"since"`

@@ -28,6 +28,16 @@ type Pass struct {
 	run    *runner
 	visits []Visit
 	stages []int32
+	used   Settings // of the check, made with its first finding
+	asked  bool
+}
+
+// settings are the check's settings in force, one map for all its findings.
+func (p *Pass) settings() Settings {
+	if !p.asked {
+		p.used, p.asked = p.check.Effective(), true
+	}
+	return p.used
 }
 
 // Open yields the open, unarchived deals within the check's scope.
@@ -41,6 +51,17 @@ func (p *Pass) Lost() iter.Seq[crm.Row] {
 	return p.rows(func(c *crm.Columns, i int) bool { return lostLately(c, i, p.Now) })
 }
 
+// Won yields the unarchived deals within the scope that were won in the 365 days up to now. A won deal whose closing time is
+// not known is among them.
+func (p *Pass) Won() iter.Seq[crm.Row] {
+	return p.rows(func(c *crm.Columns, i int) bool { return closedLately(c, i, crm.Won, p.Now) })
+}
+
+// All yields every unarchived deal within the scope, however long ago it was closed.
+func (p *Pass) All() iter.Seq[crm.Row] {
+	return p.rows(func(*crm.Columns, int) bool { return true })
+}
+
 // OpenOrJustClosed yields the unarchived deals within the scope that are open or were closed in the last 30 days.
 func (p *Pass) OpenOrJustClosed() iter.Seq[crm.Row] {
 	after := p.Now.Add(-closedWindow)
@@ -50,14 +71,18 @@ func (p *Pass) OpenOrJustClosed() iter.Seq[crm.Row] {
 }
 
 func lostLately(c *crm.Columns, i int, now crm.Instant) bool {
-	return c.Status[i] == crm.Lost && (!c.Known[i].Has(crm.FactClosed) || c.Closed[i].IsZero() || c.Closed[i] > now.Add(-lossWindow))
+	return closedLately(c, i, crm.Lost, now)
+}
+
+func closedLately(c *crm.Columns, i int, as crm.Status, now crm.Instant) bool {
+	return c.Status[i] == as && (!c.Known[i].Has(crm.FactClosed) || c.Closed[i].IsZero() || c.Closed[i] > now.Add(-lossWindow))
 }
 
 func (p *Pass) rows(among func(c *crm.Columns, i int) bool) iter.Seq[crm.Row] {
 	return func(yield func(crm.Row) bool) {
 		c := p.Snap.Columns()
 		for i := range c.ID {
-			if !c.Archived[i] && p.scope.stages[c.Stage[i]] && among(c, i) && !yield(p.Snap.Deal(int32(i))) {
+			if !c.Archived[i] && p.scope.has(c, i) && among(c, i) && !yield(p.Snap.Deal(int32(i))) {
 				return
 			}
 		}

@@ -48,6 +48,7 @@ const (
 	Reasons Group = "reasons"
 	Deals   Group = "deals"
 	People  Group = "people"
+	Own     Group = "own" // not of the catalogue: the account's own policies
 )
 
 // Family is a family of the score; policies of no family are not scored.
@@ -94,6 +95,7 @@ const (
 	NeedOutreach   Need = "touches by kind"   // of the portal, not of deals
 	NeedHistoryN   Need = "enough past deals" // a statistic's minimum is not reached
 	NeedLanguage   Need = "a known language"  // a name is in a script that the vocabulary does not cover
+	NeedExpression Need = "a result"          // the expression of an own policy fails on the record
 )
 
 // Mode is what the daemon may do about a finding.
@@ -132,11 +134,12 @@ type Meta struct {
 // [Pass.OK], [Pass.Found] or [Pass.Unknown], exactly once per record.
 type Checker interface{ Check(p *Pass) }
 
-// Policy is one thing that can be wrong. Make one with [Define].
+// Policy is one thing that can be wrong. Make one with [Define] or [DefineOwn].
 type Policy struct {
 	Meta
 	defaults Checker
 	settings func() any
+	bind     func(settings any) (Checker, error)
 }
 
 // Define makes a policy of its description and its settings' defaults. S is a struct type with a Check method on the
@@ -145,14 +148,42 @@ func Define[S Checker](meta Meta, defaults S) *Policy {
 	if reflect.TypeOf(defaults).Kind() != reflect.Struct {
 		panic("audit.Define " + meta.ID + ": settings must be a struct")
 	}
-	return &Policy{Meta: meta, defaults: defaults, settings: func() any { s := defaults; return &s }}
+	return &Policy{Meta: meta, defaults: defaults, settings: func() any { s := defaults; return &s }, bind: itself}
 }
 
-// NewSettings returns a pointer to a fresh copy of the defaults, for the configuration to decode into. It is a [Checker] too.
+func itself(settings any) (Checker, error) {
+	c, ok := settings.(Checker)
+	if !ok {
+		return nil, fmt.Errorf("settings of type %T cannot check", settings)
+	}
+	return c, nil
+}
+
+// DefineOwn makes a policy whose settings are known only when its description is read: settings returns a pointer to a fresh
+// struct of the defaults, with tags as in [Define], and bind makes what checks by such a struct. Where the result of bind has a
+// method Values() any, that gives the struct back.
+func DefineOwn(meta Meta, settings func() any, bind func(settings any) (Checker, error)) (*Policy, error) {
+	defaults, err := bind(settings())
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", meta.ID, err)
+	}
+	return &Policy{Meta: meta, defaults: defaults, settings: settings, bind: bind}, nil
+}
+
+// NewSettings returns a pointer to a fresh copy of the defaults, for the configuration to decode into.
 func (p *Policy) NewSettings() any { return p.settings() }
 
 // Defaults returns the default settings.
 func (p *Policy) Defaults() Checker { return p.defaults }
+
+// Checker returns what checks by settings that [Policy.NewSettings] made.
+func (p *Policy) Checker(settings any) (Checker, error) {
+	c, err := p.bind(settings)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", p.ID, err)
+	}
+	return c, nil
+}
 
 // Check is a policy with settings, severity and scope. The checks of one policy never overlap: the narrowest scope wins.
 type Check struct {
@@ -165,6 +196,9 @@ type Check struct {
 	Grace    Days
 	Pipeline string // id or name; "" is every pipeline that no narrower check names
 	Stage    string // id or name within Pipeline; "" is every stage that no narrower check names
+	// Band narrows the check to deals of an amount. The deals of the same pipeline and stage that are in no band, among them those
+	// without an amount or in another currency, are judged by the check of that scope that has none, which must be there.
+	Band Band
 	// Origin tells, per setting that is not the policy's default, where it comes from: "policies", "portal acme", "pipeline Sales", ….
 	Origin map[string]string
 }

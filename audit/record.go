@@ -71,7 +71,7 @@ func (r *runner) outcome(p *Pass, ref record) verdict {
 	in := false
 	switch ref.kind {
 	case crm.KindDeal:
-		in = p.scope.stages[r.snap.Columns().Stage[ref.index]]
+		in = p.scope.has(r.snap.Columns(), int(ref.index))
 	case crm.KindStage:
 		in = p.scope.stages[ref.index]
 	case crm.KindPipeline:
@@ -165,7 +165,7 @@ func (r *runner) add(p *Pass, ref record, f Found) {
 	subject := r.subject(ref)
 	out := noted{at: ref, rank: meta.Rank, off: c.Off, spare: meta.Off, Finding: Finding{
 		ID: FindingID(meta.ID, subject, f.Key), Policy: meta.ID, Severity: p.Severity(severity), Subject: subject, Key: f.Key,
-		Facts: f.Facts, Value: f.Value, Since: f.Since, Family: meta.Family,
+		Facts: f.Facts, Settings: p.settings(), Value: f.Value, Since: f.Since, Family: meta.Family,
 	}}
 	out.Facts = r.local(f.Facts)
 	if f.Fix != nil {

@@ -73,7 +73,7 @@ func TestFindingCarriesNames(t *testing.T) {
 	f := r.Findings[0]
 	want := audit.Finding{
 		ID: audit.FindingID("old", crm.Ref{Portal: "acme", Kind: crm.KindDeal, ID: "7/8"}, ""), Policy: "old", Severity: audit.High,
-		Subject: crm.Ref{Portal: "acme", Kind: crm.KindDeal, ID: "7/8"}, Facts: audit.Facts{"limit_days": 30.0},
+		Subject: crm.Ref{Portal: "acme", Kind: crm.KindDeal, ID: "7/8"}, Facts: audit.Facts{"limit_days": 30.0}, Settings: audit.Settings{"limit": {Value: "30d", From: "default"}},
 		Value: crm.Money{Amount: 12_0000, Currency: "EUR"}, Since: ago(10), Family: audit.FamilyActivity, Case: f.Case, Lead: true,
 		Name: "Deal 7/8", URL: "https://crm.example/deal/7%2F8", Pipeline: "a", Stage: "s1", Owner: "u1",
 		PipelineName: "Pipeline a", StageName: "Stage 1", OwnerName: "Ada",

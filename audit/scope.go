@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/plumbline/plumbline/internal/crm"
 )
@@ -12,6 +13,24 @@ type scope struct {
 	portal    bool
 	pipelines []bool // by pipeline index
 	stages    []bool // by flat stage index; a deal belongs to the check of its present stage
+	band      Band   // of the deals in those stages only these; none: those that are in no band of except
+	except    []Band
+}
+
+// has reports whether deal i is judged within the scope.
+func (s *scope) has(c *crm.Columns, i int) bool {
+	if !s.stages[c.Stage[i]] {
+		return false
+	}
+	if !s.band.IsZero() {
+		return s.band.holds(c, i)
+	}
+	for _, b := range s.except {
+		if b.holds(c, i) {
+			return false
+		}
+	}
+	return true
 }
 
 // group is one policy's checks with their scopes.
@@ -55,8 +74,8 @@ func groups(snap *crm.Snapshot, checks []Check) ([]group, error) {
 			problems = append(problems, fmt.Errorf("two policies have the id %s", c.Policy.ID))
 		}
 		for _, d := range g.checks {
-			if d.Pipeline == c.Pipeline && d.Stage == c.Stage {
-				problems = append(problems, fmt.Errorf("two checks of %s have one scope: pipeline %q, stage %q", c.Policy.ID, c.Pipeline, c.Stage))
+			if err := c.clashes(&d); err != nil {
+				problems = append(problems, err)
 			}
 		}
 		if c.fits() {
@@ -67,9 +86,27 @@ func groups(snap *crm.Snapshot, checks []Check) ([]group, error) {
 		return nil, err
 	}
 	for k := range out {
-		out[k].resolve(snap)
+		if err := out[k].resolve(snap); err != nil {
+			return nil, err
+		}
 	}
 	return ordered(out)
+}
+
+// sameScope reports whether two checks are for the same pipeline and stage, whatever the amount.
+func (c *Check) sameScope(d *Check) bool { return c.Pipeline == d.Pipeline && c.Stage == d.Stage }
+
+// clashes tells what is wrong with two checks of one policy where both could judge one record.
+func (c *Check) clashes(d *Check) error {
+	switch {
+	case !c.sameScope(d):
+		return nil
+	case c.Band.IsZero() && d.Band.IsZero():
+		return fmt.Errorf("two checks of %s have one scope: pipeline %q, stage %q", c.Policy.ID, c.Pipeline, c.Stage)
+	case !c.Band.IsZero() && !d.Band.IsZero() && c.Band.overlaps(d.Band):
+		return fmt.Errorf("two checks of %s overlap: amounts %s and %s", c.Policy.ID, d.Band, c.Band)
+	}
+	return nil
 }
 
 func (c *Check) valid() error {
@@ -80,13 +117,18 @@ func (c *Check) valid() error {
 		return errors.New("its policy has no id")
 	case c.Stage != "" && c.Pipeline == "":
 		return fmt.Errorf("%s: stage %q is named without its pipeline", c.Policy.ID, c.Stage)
+	case !c.Band.IsZero() && c.Band.Currency == "":
+		return fmt.Errorf("%s: amounts %s have no currency", c.Policy.ID, c.Band)
 	}
 	return nil
 }
 
-// fits reports whether the scope can narrow what the policy judges: there is one portal, whatever pipeline a check names, and
-// a pipeline is not judged by the settings of one of its stages.
+// fits reports whether the scope can narrow what the policy judges: there is one portal, whatever pipeline a check names, a
+// pipeline is not judged by the settings of one of its stages, and only deals have amounts.
 func (c *Check) fits() bool {
+	if !c.Band.IsZero() && c.Policy.Subject != crm.KindDeal {
+		return false
+	}
 	switch c.Policy.Subject {
 	case crm.KindPortal, crm.KindProperty, crm.KindOwner:
 		return c.Pipeline == ""
@@ -99,7 +141,7 @@ func (c *Check) fits() bool {
 
 // resolve gives every pipeline and stage to the narrowest check that names it. A check that names nothing this portal has
 // judges nothing: one configuration serves many portals.
-func (g *group) resolve(snap *crm.Snapshot) {
+func (g *group) resolve(snap *crm.Snapshot) error {
 	pipes := snap.Schema.Pipelines
 	stageOwner := make([]int, 0, snap.NumStages())
 	g.scopes = make([]scope, len(g.checks))
@@ -127,6 +169,24 @@ func (g *group) resolve(snap *crm.Snapshot) {
 			}
 		}
 	}
+	return g.divide()
+}
+
+// divide gives the deals of each check to its bands of amounts, where it has some.
+func (g *group) divide() error {
+	for i := range g.checks {
+		c := &g.checks[i]
+		if c.Band.IsZero() {
+			continue
+		}
+		whole := slices.IndexFunc(g.checks, func(d Check) bool { return d.Band.IsZero() && d.sameScope(c) })
+		if whole < 0 {
+			return fmt.Errorf("%s: amounts %s stand without a check for the other deals of pipeline %q, stage %q", c.Policy.ID, c.Band, c.Pipeline, c.Stage)
+		}
+		g.scopes[i] = scope{pipelines: g.scopes[whole].pipelines, stages: g.scopes[whole].stages, band: c.Band}
+		g.scopes[whole].except = append(g.scopes[whole].except, c.Band)
+	}
+	return nil
 }
 
 // narrowest returns the check that judges a pipeline (stage nil) or a stage, -1 when there is none. A match by id is narrower
@@ -134,6 +194,9 @@ func (g *group) resolve(snap *crm.Snapshot) {
 func (g *group) narrowest(p *crm.Pipeline, s *crm.Stage) int {
 	best, rank := -1, 0
 	for i, c := range g.checks {
+		if !c.Band.IsZero() { // it judges a part of what another one is given
+			continue
+		}
 		r := 1
 		if c.Pipeline != "" {
 			m := matches(c.Pipeline, p.ID, p.Name)
