@@ -49,6 +49,8 @@ const (
 	FixOwner      FixKind = "owner"
 	FixCloseDate  FixKind = "close-date"
 	FixLossFields FixKind = "lost-reason-dropdown"
+	FixRotting    FixKind = "rotting"           // of stages
+	FixOdds       FixKind = "stage-probability" // of stages
 )
 
 // Fix is a change that would resolve a finding, as data. Which exact edits it takes is worked out when a plan is made:

@@ -124,8 +124,14 @@ func (n Need) facts() (crm.Fact, string) {
 		return crm.FactEditor | crm.FactModified, "audit the connected portal: a file does not say who changed a deal"
 	case NeedCloser:
 		return crm.FactCloser, "audit the connected portal: a file does not say who closed a deal"
-	case NeedRules, NeedRequired, NeedOutreach:
+	case NeedRules:
+		return crm.FactRules, "let this program read the pipelines' rules, where the portal's plan has them"
+	case NeedOutreach:
+		return crm.FactOutreach, "let this program read calls, meetings and e-mails"
+	case NeedRequired:
 		return 0, "let this program read it, where the portal's plan has it"
+	case NeedOdds:
+		return 0, "switch on the probabilities of stages in the CRM, where it has them"
 	case NeedLanguage:
 		return 0, "name it in one of the languages that the vocabulary covers"
 	default:

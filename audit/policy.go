@@ -90,9 +90,10 @@ const (
 	NeedLineItems  Need = "line items"
 	NeedEditor     Need = "last editor"
 	NeedCloser     Need = "who closed it"
-	NeedRules      Need = "pipeline rules"    // of the portal, not of deals
-	NeedRequired   Need = "required fields"   // of the portal, not of deals
-	NeedOutreach   Need = "touches by kind"   // of the portal, not of deals
+	NeedRules      Need = "pipeline rules"  // of the portal, not of deals
+	NeedRequired   Need = "required fields" // of the portal, not of deals
+	NeedOutreach   Need = "touches by kind" // of the portal, not of deals
+	NeedOdds       Need = "stage probabilities"
 	NeedHistoryN   Need = "enough past deals" // a statistic's minimum is not reached
 	NeedLanguage   Need = "a known language"  // a name is in a script that the vocabulary does not cover
 	NeedExpression Need = "a result"          // the expression of an own policy fails on the record

@@ -40,6 +40,7 @@ type runner struct {
 	now    crm.Instant
 	layout *layout
 	stats  *Stats
+	groups []group // of every policy, in the order in which they run
 
 	deals    []verdict // of the present policy, by deal
 	others   map[record]verdict

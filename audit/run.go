@@ -30,6 +30,7 @@ func run(ctx context.Context, in Input) (*Result, error) {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	r := newRunner(snap, in.Now)
+	r.groups = groups
 	for i := range groups {
 		if err := r.policy(ctx, &groups[i]); err != nil {
 			return nil, err

@@ -41,6 +41,9 @@ type Schema struct {
 	ProbabilityStep float64 `json:"probability_step,omitempty"`
 	ProbabilityMin  float64 `json:"probability_min,omitempty"`
 	ProbabilityMax  float64 `json:"probability_max,omitempty"`
+	// ProbabilityUnit is what certainty is in the CRM's own unit, in which FieldProbability is written: 1, or 100 for percent; 0: a
+	// program cannot write it.
+	ProbabilityUnit float64 `json:"probability_unit,omitempty"`
 }
 
 // MissingFact names a fact that a portal cannot give.
@@ -60,6 +63,9 @@ type Pipeline struct {
 	Stages  []Stage `json:"stages"` // by order
 	// Changed is when one of the stages was last made or changed, where the CRM tells; none: it does not.
 	Changed Instant `json:"changed,omitzero"`
+	// ProbabilitiesOff is true where the CRM does not use the stages' probabilities in this pipeline, and Stage.Probability is nil
+	// for that reason.
+	ProbabilitiesOff bool `json:"probabilities_off,omitempty"`
 	// Rules are what the CRM forbids in this pipeline; nil: it cannot be known, or this portal's plan has none.
 	Rules *Rules `json:"rules,omitempty"`
 }
