@@ -52,6 +52,8 @@ type runner struct {
 	unknown  []Unknown
 	missing  map[Need]map[string]*lack
 	flags    map[string]map[record]bool // by policy, made when first asked for
+	asked    []asked                    // comparisons of the present policy
+	wasFound map[string]bool            // findings that were open after the run before
 }
 
 func newRunner(snap *crm.Snapshot, now crm.Instant) *runner {

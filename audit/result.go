@@ -12,6 +12,9 @@ type Input struct {
 	Checks   []Check
 	Waivers  []Waiver
 	Now      crm.Instant // the moment judged: facts later than it are ignored
+	// Open are the ids of the findings that were open after the run before. An audit remembers nothing, so a finding that rests on
+	// a statistic can only stay open within its bounds ([Pass.Compare]) where it is told what was; nil: nothing was.
+	Open map[string]bool
 }
 
 // Result is an audit: kept as one JSON row per portal and run, and the only thing that exporter, web and report read.

@@ -31,6 +31,7 @@ func run(ctx context.Context, in Input) (*Result, error) {
 	}
 	r := newRunner(snap, in.Now)
 	r.groups = groups
+	r.wasFound = in.Open
 	for i := range groups {
 		if err := r.policy(ctx, &groups[i]); err != nil {
 			return nil, err
@@ -51,15 +52,18 @@ func (r *runner) policy(ctx context.Context, g *group) error {
 			return fmt.Errorf("audit: %w", err)
 		}
 		p := &Pass{Snap: r.snap, Now: r.now, Stats: r.stats, check: &g.checks[i], scope: &g.scopes[i], run: r}
-		if err := guarded(p); err != nil {
+		if err := guarded(func() { p.check.Settings.Check(p) }); err != nil {
 			return fmt.Errorf("audit: policy %s: %w", g.policy.ID, err)
 		}
+	}
+	if err := guarded(r.settle); err != nil {
+		return fmt.Errorf("audit: policy %s: %w", g.policy.ID, err)
 	}
 	return nil
 }
 
-// guarded runs one check and turns a panic, which is a bug of the policy, into an error that says where it happened.
-func guarded(p *Pass) (err error) {
+// guarded runs a check and turns a panic, which is a bug of the policy, into an error that says where it happened.
+func guarded(check func()) (err error) {
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -79,7 +83,7 @@ func guarded(p *Pass) (err error) {
 			}
 		}
 	}()
-	p.check.Settings.Check(p)
+	check()
 	return nil
 }
 
