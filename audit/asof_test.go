@@ -54,6 +54,91 @@ func TestAsOf(t *testing.T) {
 	}
 }
 
+func TestAsOfTakesBackWhatFewDealsHave(t *testing.T) {
+	deal := func(id string, change func(d *crm.Deal)) crm.Deal {
+		d := history(id, "a", move("s0", 60))
+		d.Touch, d.FirstTouch, d.Touches = ago(30), ago(50), 3
+		change(&d)
+		return d
+	}
+	snap := snapshot(t, schema(pipeline("a", 3)),
+		deal("as it was", func(d *crm.Deal) {
+			d.FirstMeeting, d.FirstMail, d.Contacts, d.Type, d.Source, d.LineTotal = ago(40), ago(50), 2, "new", "REFERRALS", 500_0000
+			d.Updated, d.Modified, d.Editor = ago(25), ago(25), "7"
+			d.NextDue, d.Quote = ago(22), crm.Quote{Published: ago(30), Expires: ago(-9)}
+			d.Dates, d.CloseDate = []crm.DateChange{{At: ago(60), To: ago(10)}, {At: ago(40), To: ago(-10)}}, ago(-10)
+		}),
+		deal("touched since", func(d *crm.Deal) { d.Touch = ago(5); d.FirstMail, d.FirstMeeting = ago(5), ago(50) }),
+		deal("first touched since", func(d *crm.Deal) { d.Touch, d.FirstTouch, d.Touches = ago(5), ago(10), 2 }),
+		deal("last touch unknown", func(d *crm.Deal) { d.Touch, d.Known = 0, d.Known&^crm.FactTouch }),
+		deal("edited since", func(d *crm.Deal) { d.Updated, d.Modified, d.Editor = ago(3), ago(3), "7" }),
+		deal("quoted since", func(d *crm.Deal) { d.Quote = crm.Quote{Published: ago(3), Signed: ago(2)} }),
+		deal("signed since", func(d *crm.Deal) { d.Quote = crm.Quote{Published: ago(30), Signed: ago(2), Paid: ago(1)} }),
+		deal("paid since", func(d *crm.Deal) { d.Quote = crm.Quote{Published: ago(30), Signed: ago(25), Paid: ago(1)} }),
+		deal("pushed since", func(d *crm.Deal) {
+			d.Dates, d.CloseDate = []crm.DateChange{{At: ago(60), To: ago(10)}, {At: ago(15), To: ago(-10)}, {At: ago(2), To: ago(-20)}}, ago(-20)
+		}),
+	)
+	got := audit.AsOf(snap, ago(20))
+	at := func(id string) crm.Deal {
+		i, ok := got.Find(id)
+		if !ok {
+			t.Fatalf("%s is gone", id)
+		}
+		return got.Export(i)
+	}
+	i, _ := snap.Find("as it was")
+	if diff := cmp.Diff(snap.Export(i), at("as it was")); diff != "" {
+		t.Error(diff)
+	}
+	if d := at("touched since"); d.Known&(crm.FactTouch|crm.FactTouches) != 0 || d.Touches != 0 || d.FirstTouch != ago(50) || d.FirstMail != 0 || !d.Known.Has(crm.FactEvidence) || d.FirstMeeting != ago(50) {
+		t.Errorf("touched since: %+v", d)
+	}
+	if d := at("first touched since"); !d.Known.Has(crm.FactTouch|crm.FactTouches|crm.FactFirstTouch) || d.Touch != 0 || d.Touches != 0 || d.FirstTouch != 0 {
+		t.Errorf("first touched since: %+v", d)
+	}
+	if d := at("last touch unknown"); d.Known.Has(crm.FactTouches) || d.Touches != 0 {
+		t.Errorf("last touch unknown: %+v", d)
+	}
+	if d := at("edited since"); d.Known&(crm.FactEditor|crm.FactUpdated) != 0 || d.Editor != "" || d.Updated != 0 {
+		t.Errorf("edited since: %+v", d)
+	}
+	if d := at("quoted since"); d.Known.Has(crm.FactQuotes) || d.Quote != (crm.Quote{}) {
+		t.Errorf("quoted since: %+v", d)
+	}
+	if d := at("signed since"); !d.Known.Has(crm.FactQuotes) || d.Quote != (crm.Quote{Published: ago(30)}) {
+		t.Errorf("signed since: %+v", d.Quote)
+	}
+	if d := at("paid since"); d.Quote != (crm.Quote{Published: ago(30), Signed: ago(25)}) {
+		t.Errorf("paid since: %+v", d.Quote)
+	}
+	if d := at("pushed since"); len(d.Dates) != 1 || d.CloseDate != ago(10) || !d.Known.Has(crm.FactDates|crm.FactCloseDate) {
+		t.Errorf("pushed since: %+v closes %v", d.Dates, d.CloseDate)
+	}
+}
+
+func TestAsOfKnowsWhoClosedOnlyTheLastTime(t *testing.T) {
+	lost := history("lost", "a", move("s0", 60), move("lost", 30))
+	lost.Closer = "7"
+	again := history("lost again", "a", move("s0", 60), move("lost", 40), move("s0", 15), move("lost", 10))
+	again.Closer = "7"
+	since := history("lost since", "a", move("s0", 60), move("lost", 10))
+	since.Closer = "7"
+	got := audit.AsOf(snapshot(t, schema(pipeline("a", 3)), lost, again, since), ago(20))
+	closer := map[string]string{}
+	for i := range int32(got.Len()) {
+		r := got.Deal(i)
+		closer[got.ID(i)] = r.Status.String() + " " + r.Closed.String() + " " + got.Text(got.Closer(i))
+		if r.Known.Has(crm.FactCloser) == (got.ID(i) == "lost again") {
+			t.Errorf("%s: that its closer is known is %v", got.ID(i), r.Known.Has(crm.FactCloser))
+		}
+	}
+	want := map[string]string{"lost": "lost " + ago(30).String() + " 7", "lost again": "lost " + ago(40).String() + " ", "lost since": "open  "}
+	if diff := cmp.Diff(want, closer); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRunIgnoresLaterFacts(t *testing.T) {
 	snap := snapshot(t, schema(pipeline("a", 3)), history("older", "a", move("s0", 40), move("won", 10)), history("newer", "a", move("s0", 5)))
 	r, err := audit.Run(t.Context(), audit.Input{Snapshot: snap, Now: ago(7), Checks: []audit.Check{{Policy: old("old")}}})

@@ -24,6 +24,14 @@ func (s *setup) snapshot(files map[string][]byte, facts crm.Fact) (*crm.Snapshot
 	if err != nil {
 		return nil, err
 	}
+	if !facts.Has(crm.FactOutreach) {
+		schema.Outreach, schema.OutreachKnown = nil, false
+	}
+	for i := range schema.Pipelines {
+		if !facts.Has(crm.FactRules) {
+			schema.Pipelines[i].Rules = nil
+		}
+	}
 	b := crm.NewBuilder(s.Portal, s.CRM, schema)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !strings.HasSuffix(name, ".csv") {
@@ -144,11 +152,13 @@ type column struct {
 	fact crm.Fact
 	text func(d *crm.Deal) *string
 	time func(d *crm.Deal) *crm.Instant
+	n    func(d *crm.Deal) *int32
+	sum  func(d *crm.Deal) *crm.Amount
 	must bool // every deal has it, so that an empty cell is not known
 }
 
 func columns() map[string]column {
-	return map[string]column{
+	all := map[string]column{
 		"name":           {fact: crm.FactName, text: func(d *crm.Deal) *string { return &d.Name }},
 		"owner":          {fact: crm.FactOwner, text: func(d *crm.Deal) *string { return &d.Owner }},
 		"company":        {fact: crm.FactCompany, text: func(d *crm.Deal) *string { return &d.Company }},
@@ -163,6 +173,8 @@ func columns() map[string]column {
 		"buyer":          {fact: crm.FactBuyer, time: func(d *crm.Deal) *crm.Instant { return &d.Buyer }},
 		"planned":        {fact: crm.FactPlanned, time: func(d *crm.Deal) *crm.Instant { return &d.Planned }},
 	}
+	maps.Copy(all, rareColumns())
+	return all
 }
 
 // deal reads one deal of its cells.
@@ -177,6 +189,11 @@ func (s *setup) deal(schema crm.Schema, cells map[string]string) (crm.Deal, erro
 	if err := s.history(&d, cells["history"]); err != nil {
 		return d, err
 	}
+	if dates, ok := cells["dates"]; ok {
+		if err := s.dates(&d, dates); err != nil {
+			return d, err
+		}
+	}
 	if err := s.plain(&d, cells); err != nil {
 		return d, err
 	}
@@ -185,7 +202,7 @@ func (s *setup) deal(schema crm.Schema, cells map[string]string) (crm.Deal, erro
 		c, ok := all[title]
 		if !ok {
 			switch title {
-			case "id", "pipeline", "stage", "currency", "history", "status", "amount", "origin", "archived":
+			case "id", "pipeline", "stage", "currency", "history", "dates", "status", "amount", "origin", "archived":
 				continue
 			}
 			return d, fmt.Errorf("there is no column %q", title)
@@ -204,12 +221,19 @@ func (s *setup) fill(d *crm.Deal, c column, cell string) error {
 		return nil
 	}
 	d.Known |= c.fact
-	if c.text != nil {
+	var err error
+	switch {
+	case c.text != nil:
 		*c.text(d) = cell
-		return nil
+	case c.n != nil && cell != "":
+		var n int64
+		n, err = strconv.ParseInt(cell, 10, 32)
+		*c.n(d) = int32(n)
+	case c.sum != nil && cell != "":
+		*c.sum(d), err = crm.ParseAmount(cell)
+	case c.time != nil:
+		*c.time(d), err = s.instant(cell)
 	}
-	at, err := s.instant(cell)
-	*c.time(d) = at
 	return err
 }
 
@@ -280,6 +304,9 @@ func (s *setup) history(d *crm.Deal, text string) error {
 // derive takes from the history what no column gives.
 func (s *setup) derive(d *crm.Deal, schema crm.Schema) {
 	var kind crm.Status
+	if n := len(d.Dates); n > 0 && !d.Known.Has(crm.FactCloseDate) {
+		d.CloseDate, d.Known = d.Dates[n-1].To, d.Known|crm.FactCloseDate
+	}
 	if n := len(d.Moves); n > 0 {
 		if d.Stage == "" {
 			d.Stage = d.Moves[n-1].Stage

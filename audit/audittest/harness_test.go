@@ -74,6 +74,11 @@ func TestMistakesInCases(t *testing.T) {
 		"bad origin":       {portal, "id,history\n1,New@-3d@nobody", "nobody"},
 		"bad status":       {portal, "id,stage,status\n1,New,gone", "gone"},
 		"bad amount":       {portal, "id,stage,amount\n1,New,lots", "lots"},
+		"bad dates":        {portal, "id,stage,dates\n1,New,+3d", "date@time"},
+		"bad number":       {portal, "id,stage,contacts\n1,New,few", "contacts"},
+		"no such pipeline": {portal + "\npipeline_facts: {Q: {created: now}}", "", "not there"},
+		"no such stage":    {portal + "\nstage_facts: {P/Old: {shipped: New}}", "", "not there"},
+		"bad rule":         {portal + "\npipeline_facts: {P: {rules: {never: true}}}", "", "never"},
 		"repeat no number": {portal, "repeat,stage\nmany,New", "repeat"},
 	} {
 		set, err := readPortal(map[string][]byte{"portal.yaml": []byte(c.portal)})
@@ -119,6 +124,74 @@ id, stage, created,    owner, amount, expected_close, touch, lost_reason, histor
 		if diff := cmp.Diff(want[i], snap.Export(int32(i))); diff != "" {
 			t.Error(diff)
 		}
+	}
+}
+
+func TestRareColumnsAndThePortal(t *testing.T) {
+	set, err := readPortal(map[string][]byte{"portal.yaml": []byte(`pipelines: {P: [New, Won=won]}
+pipeline_facts: {P: {created: -300d, updated: -20d, changed: -90d, rules: {no_skip: true, since: -60d}}}
+stage_facts: {P/Won: {required: [Amount], shipped: Closed won, created: -300d, updated: -90d}}
+rules_available: true
+required_known: true
+shipped_sets: [[New, Old]]
+outreach: {call: 9}
+rots: true
+probability_step: 0.1
+probability_min: 0.1
+probability_max: 0.9
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{"deals.csv": []byte(`id,history,updated,modified,type,source,contacts,touches,first_touch,first_meeting,first_mail,next_due,quote_published,quote_expires,quote_signed,quote_paid,line_total,editor,closer,dates
+1,New@-9d,-1d,-2d,new,ADS,2,3,-8d,-7d,-6d,+2d,-5d,+5d,-4d,-3d,99.5,7,8,none@-9d;+4d@-2d@person
+2,New@-9d,,?,,,,,,,,,,,,,,,,
+3,New@-9d,,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?
+`)}
+	snap, err := set.snapshot(files, crm.AllFacts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := func(n int) crm.Instant { return set.now.Add(time.Duration(n) * 24 * time.Hour) }
+	const history = crm.FactHistory | crm.FactCreated | crm.FactStageEntry | crm.FactClosed
+	const rare = crm.FactType | crm.FactSource | crm.FactContacts | crm.FactTouches | crm.FactFirstTouch | crm.FactEvidence | crm.FactNextDue |
+		crm.FactQuotes | crm.FactLineItems | crm.FactEditor | crm.FactCloser
+	plain := crm.Deal{Pipeline: "P", Stage: "New", Currency: "EUR", Created: day(-9), StageEntry: day(-9), Moves: []crm.StageMove{{Stage: "New", At: day(-9)}}}
+	whole, empty, dark := plain, plain, plain
+	whole.ID, whole.Known = "1", history|rare|crm.FactUpdated|crm.FactModified|crm.FactDates|crm.FactCloseDate
+	whole.Updated, whole.Modified, whole.Type, whole.Source, whole.Contacts, whole.Touches = day(-1), day(-2), "new", "ADS", 2, 3
+	whole.FirstTouch, whole.FirstMeeting, whole.FirstMail, whole.NextDue = day(-8), day(-7), day(-6), day(2)
+	whole.Quote = crm.Quote{Published: day(-5), Expires: day(5), Signed: day(-4), Paid: day(-3)}
+	whole.LineTotal, whole.Editor, whole.Closer, whole.CloseDate = 99_5000, "7", "8", day(4)
+	whole.Dates = []crm.DateChange{{At: day(-9)}, {At: day(-2), To: day(4), Origin: crm.OriginPerson}}
+	empty.ID, empty.Known = "2", history|rare
+	dark.ID, dark.Known = "3", history
+	for i, want := range []crm.Deal{whole, empty, dark} {
+		if diff := cmp.Diff(want, snap.Export(int32(i))); diff != "" {
+			t.Error(diff)
+		}
+	}
+	wantSchema := crm.Schema{Account: "1", Currency: "EUR", Zone: "UTC", UsersKnown: true, ClosedStages: true,
+		RulesAvailable: true, RequiredKnown: true, ShippedSets: [][]string{{"New", "Old"}}, Outreach: map[string]int{"call": 9}, OutreachKnown: true,
+		Rots: true, ProbabilityStep: 0.1, ProbabilityMin: 0.1, ProbabilityMax: 0.9}
+	got := snap.Schema
+	p := got.Pipelines[0]
+	got.Pipelines, got.Users, got.LossReason = nil, nil, crm.LossReason{}
+	if diff := cmp.Diff(wantSchema, got); diff != "" {
+		t.Error(diff)
+	}
+	if p.Created != day(-300) || p.Updated != day(-20) || p.Changed != day(-90) || *p.Rules != (crm.Rules{NoSkip: true, Since: day(-60)}) {
+		t.Errorf("the pipeline is %+v", p)
+	}
+	if st := p.Stages[1]; st.Created != day(-300) || st.Updated != day(-90) || st.Shipped != "Closed won" || len(st.Required) != 1 {
+		t.Errorf("the stage is %+v", st)
+	}
+	snap, err = set.snapshot(files, crm.AllFacts&^(crm.FactRules|crm.FactOutreach))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snap.Schema.Pipelines[0].Rules != nil || snap.Schema.OutreachKnown {
+		t.Error("what was not asked for is known of the portal")
 	}
 }
 

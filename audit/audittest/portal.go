@@ -31,6 +31,10 @@ type setup struct {
 	Checks        []checkText          `yaml:"checks"`
 	Others        map[string]checkText `yaml:"others"`
 
+	PipelineFacts map[string]pipelineText `yaml:"pipeline_facts"`
+	StageFacts    map[string]stageText    `yaml:"stage_facts"` // by pipeline/stage
+	Able          able                    `yaml:",inline"`
+
 	now  crm.Instant
 	zone *time.Location
 }
@@ -144,14 +148,14 @@ func (s *setup) schema() (crm.Schema, error) {
 	if len(out.Pipelines) == 0 {
 		return out, fmt.Errorf("there are no pipelines")
 	}
-	return out, nil
+	return out, s.fillSchema(&out)
 }
 
-var stageText = regexp.MustCompile(`^(.*?)(?:\s+(\d+)%)?(?:\s+rot=(\d+))?(?:\s*=\s*(won|lost))?$`)
+var stageLine = regexp.MustCompile(`^(.*?)(?:\s+(\d+)%)?(?:\s+rot=(\d+))?(?:\s*=\s*(won|lost))?$`)
 
 // stage reads "Demo 40% rot=14" or "Won=won".
 func stage(text string) (crm.Stage, error) {
-	m := stageText.FindStringSubmatch(text)
+	m := stageLine.FindStringSubmatch(text)
 	if m == nil || m[1] == "" {
 		return crm.Stage{}, fmt.Errorf("stage %q is not a name with, if wanted, 40%%, rot=14, =won or =lost", text)
 	}

@@ -129,5 +129,5 @@ func (s *Snapshot) exportMore(i int32, d *Deal) {
 	d.Type, d.Source, d.Closer = s.Text(s.Type(i)), s.Text(s.Source(i)), s.Text(s.Closer(i))
 	editor, _ := s.LastEdit(i)
 	d.Editor = s.Text(editor)
-	d.Dates = slices.Clone(s.DateChanges(i))
+	d.Dates = append([]DateChange(nil), s.DateChanges(i)...)
 }

@@ -5,8 +5,8 @@
 // that other tools read as they are:
 //
 //	deals  one row per deal in ascending order of id: "moves" counts its rows in moves, and the columns id, name, company,
-//	       loss_reason, loss_text, loss_detail and merged are row numbers in texts;
-//	       moments count from the deal's creation
+//	       loss_reason, loss_text, loss_detail, merged, type, source, editor and closer are row numbers in texts;
+//	       moments count from the deal's creation; the columns from updated on are there where a deal has a value
 //	moves  one row per stage entry, in the order of the deals; "at" counts from its deal's creation
 //	texts  the texts that appear first in this chunk; row numbers go on from the chunk before
 //
@@ -30,8 +30,9 @@ import (
 // ChunkDeals is the largest number of deals in one chunk.
 const ChunkDeals = 65_536
 
-// format is the number of this layout; a reader refuses others.
-const format = 1
+// format is the number of this layout. A reader takes older ones, in which no deal has the columns that came later, and
+// refuses newer ones.
+const format = 2
 
 // Chunk is a run of deals: three Arrow IPC streams.
 type Chunk struct {
@@ -103,6 +104,9 @@ func encode(s *crm.Snapshot, chunkDeals int) ([]byte, []Chunk, error) {
 func textsUsed(c *crm.Columns, from, to int) int {
 	highest := crm.TextID(0)
 	for _, ids := range textsOf(c) {
+		if ids == nil {
+			continue
+		}
 		for _, id := range ids[from:to] {
 			highest = max(highest, id)
 		}
@@ -111,7 +115,7 @@ func textsUsed(c *crm.Columns, from, to int) int {
 }
 
 func textsOf(c *crm.Columns) [][]crm.TextID {
-	return [][]crm.TextID{c.ID, c.Name, c.Company, c.LossReason, c.LossText, c.LossDetail, c.Merged}
+	return [][]crm.TextID{c.ID, c.Name, c.Company, c.LossReason, c.LossText, c.LossDetail, c.Merged, c.Type, c.Source, c.Editor, c.Closer}
 }
 
 // Decode makes a snapshot of what Encode returned, with the chunks in their order.
@@ -120,8 +124,8 @@ func Decode(metaJSON []byte, chunks iter.Seq2[Chunk, error]) (*crm.Snapshot, err
 	if err := json.Unmarshal(metaJSON, &m); err != nil {
 		return nil, fmt.Errorf("decode the snapshot: %w", err)
 	}
-	if m.Format != format {
-		return nil, fmt.Errorf("decode the snapshot: its format is %d, this version of Plumbline reads %d", m.Format, format)
+	if m.Format < 1 || m.Format > format {
+		return nil, fmt.Errorf("decode the snapshot: its format is %d, this version of Plumbline reads up to %d", m.Format, format)
 	}
 	cols := crm.Columns{Currencies: m.Currencies}
 	n := 0
@@ -153,6 +157,9 @@ func check(s *crm.Snapshot, m meta) error {
 		return fmt.Errorf("it has %d deals, %d moves and %d texts instead of %d, %d and %d",
 			len(c.ID), len(c.Moves), len(c.Texts), m.Deals, m.Moves, m.Texts)
 	}
+	if !whole(c) {
+		return errors.New("a column lacks values")
+	}
 	if len(c.Texts) == 0 || c.Texts[0] != "" {
 		return errors.New("its first text is not empty")
 	}
@@ -181,6 +188,27 @@ func check(s *crm.Snapshot, m meta) error {
 		return errors.New("its moves do not add up")
 	}
 	return nil
+}
+
+// whole reports whether every column that need not be there has a value for every deal, or is not there.
+func whole(c *crm.Columns) bool {
+	n := len(c.ID)
+	for _, col := range [][]crm.Instant{c.Updated, c.FirstTouch, c.FirstMeeting, c.FirstMail, c.NextDue, c.QuotePublished, c.QuoteExpires, c.QuoteSigned, c.QuotePaid} {
+		if col != nil && len(col) != n {
+			return false
+		}
+	}
+	for _, col := range [][]crm.TextID{c.Type, c.Source, c.Editor, c.Closer} {
+		if col != nil && len(col) != n {
+			return false
+		}
+	}
+	for _, col := range [][]int32{c.Contacts, c.Touches} {
+		if col != nil && len(col) != n {
+			return false
+		}
+	}
+	return (c.LineTotal == nil || len(c.LineTotal) == n) && (c.DateEnd == nil || len(c.DateEnd) == n)
 }
 
 // within reports whether every value is in [low, high).

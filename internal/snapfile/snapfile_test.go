@@ -62,6 +62,16 @@ func drawDeal(t *rapid.T, id string) crm.Deal {
 		Origin: crm.Origin(rapid.IntRange(0, 5).Draw(t, "origin")), Archived: rapid.Bool().Draw(t, "archived"),
 		Known: crm.Fact(rapid.Uint32Range(0, uint32(crm.AllFacts)).Draw(t, "facts")),
 	}
+	if rapid.IntRange(0, 3).Draw(t, "more") == 0 {
+		d.Updated, d.Type, d.Source = drawInstant(t, "updated"), text.Draw(t, "type"), text.Draw(t, "source")
+		d.Contacts, d.Touches, d.FirstTouch = rapid.Int32().Draw(t, "contacts"), rapid.Int32().Draw(t, "touches"), drawInstant(t, "first touch")
+		d.FirstMeeting, d.FirstMail, d.NextDue = drawInstant(t, "meeting"), drawInstant(t, "mail"), drawInstant(t, "due")
+		d.Quote = crm.Quote{Published: drawInstant(t, "published"), Expires: drawInstant(t, "expires"), Signed: drawInstant(t, "signed"), Paid: drawInstant(t, "paid")}
+		d.LineTotal, d.Editor, d.Closer = crm.Amount(rapid.Int64().Draw(t, "lines")), text.Draw(t, "editor"), text.Draw(t, "closer")
+		for range rapid.IntRange(0, 3).Draw(t, "dates") {
+			d.Dates = append(d.Dates, crm.DateChange{At: drawInstant(t, "set"), To: drawInstant(t, "to"), Origin: crm.Origin(rapid.IntRange(0, 5).Draw(t, "set by"))})
+		}
+	}
 	if rapid.Bool().Draw(t, "own status") {
 		s := crm.Status(rapid.IntRange(0, 2).Draw(t, "status"))
 		d.Status = &s
@@ -174,7 +184,7 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s: it was taken", name)
 		}
 	}
-	if _, err := Decode([]byte(strings.Replace(string(meta), `"format":1`, `"format":2`, 1)), each(chunks)); err == nil || !strings.Contains(err.Error(), "format") {
+	if _, err := Decode([]byte(strings.Replace(string(meta), `"format":2`, `"format":3`, 1)), each(chunks)); err == nil || !strings.Contains(err.Error(), "format") {
 		t.Errorf("another format: %v", err)
 	}
 	if _, err := Decode([]byte(strings.Replace(string(meta), `"id":"renewals"`, `"id":"renewals","stages":[],"x":"`, 1)), each(chunks)); err == nil {

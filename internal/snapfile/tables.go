@@ -21,6 +21,8 @@ type column struct {
 	typ  arrow.DataType
 	put  func(c *crm.Columns, from, to int) arrow.Array
 	get  func(c *crm.Columns, a arrow.Array)
+	// here reports whether the column is there at all, nil: it always is. One that is not there is not written.
+	here func(c *crm.Columns) bool
 }
 
 // The types of moments, null where there is none: a deal's creation in microseconds UTC, every other as the time after it,
@@ -35,22 +37,22 @@ var (
 func dealColumns() []column {
 	type C = crm.Columns
 	return []column{
-		number("id", func(c *C) *[]crm.TextID { return &c.ID }, arrow.PrimitiveTypes.Uint32),
-		number("name", func(c *C) *[]crm.TextID { return &c.Name }, arrow.PrimitiveTypes.Uint32),
-		number("company", func(c *C) *[]crm.TextID { return &c.Company }, arrow.PrimitiveTypes.Uint32),
-		number("loss_reason", func(c *C) *[]crm.TextID { return &c.LossReason }, arrow.PrimitiveTypes.Uint32),
-		number("loss_text", func(c *C) *[]crm.TextID { return &c.LossText }, arrow.PrimitiveTypes.Uint32),
-		number("loss_detail", func(c *C) *[]crm.TextID { return &c.LossDetail }, arrow.PrimitiveTypes.Uint32),
-		number("merged", func(c *C) *[]crm.TextID { return &c.Merged }, arrow.PrimitiveTypes.Uint32),
-		number("stage", func(c *C) *[]int32 { return &c.Stage }, arrow.PrimitiveTypes.Int32),
-		number("owner", func(c *C) *[]int32 { return &c.Owner }, arrow.PrimitiveTypes.Int32),
-		number("currency", func(c *C) *[]int32 { return &c.Currency }, arrow.PrimitiveTypes.Int32),
+		texts("id", func(c *C) *[]crm.TextID { return &c.ID }),
+		texts("name", func(c *C) *[]crm.TextID { return &c.Name }),
+		texts("company", func(c *C) *[]crm.TextID { return &c.Company }),
+		texts("loss_reason", func(c *C) *[]crm.TextID { return &c.LossReason }),
+		texts("loss_text", func(c *C) *[]crm.TextID { return &c.LossText }),
+		texts("loss_detail", func(c *C) *[]crm.TextID { return &c.LossDetail }),
+		texts("merged", func(c *C) *[]crm.TextID { return &c.Merged }),
+		counts("stage", func(c *C) *[]int32 { return &c.Stage }),
+		counts("owner", func(c *C) *[]int32 { return &c.Owner }),
+		counts("currency", func(c *C) *[]int32 { return &c.Currency }),
 		number("status", func(c *C) *[]crm.Status { return &c.Status }, arrow.PrimitiveTypes.Uint8),
 		number("origin", func(c *C) *[]crm.Origin { return &c.Origin }, arrow.PrimitiveTypes.Uint8),
 		flag("archived", func(c *C) *[]bool { return &c.Archived }),
 		number("known", func(c *C) *[]crm.Fact { return &c.Known }, arrow.PrimitiveTypes.Uint32),
-		number("amount", func(c *C) *[]crm.Amount { return &c.Amount }, arrow.PrimitiveTypes.Int64),
-		{"created", createdType, putCreated, getCreated}, // before those that count from it
+		amounts("amount", func(c *C) *[]crm.Amount { return &c.Amount }),
+		{name: "created", typ: createdType, put: putCreated, get: getCreated}, // before those that count from it
 		instant("modified", func(c *C) *[]crm.Instant { return &c.Modified }),
 		instant("closed", func(c *C) *[]crm.Instant { return &c.Closed }),
 		instant("stage_entry", func(c *C) *[]crm.Instant { return &c.StageEntry }),
@@ -58,15 +60,52 @@ func dealColumns() []column {
 		instant("touch", func(c *C) *[]crm.Instant { return &c.Touch }),
 		instant("buyer", func(c *C) *[]crm.Instant { return &c.Buyer }),
 		instant("planned", func(c *C) *[]crm.Instant { return &c.Planned }),
-		{"moves", arrow.PrimitiveTypes.Uint32, putMoveCounts, getMoveCounts},
+		{name: "moves", typ: arrow.PrimitiveTypes.Uint32, put: putMoveCounts, get: getMoveCounts},
+		sparse(instant, "updated", func(c *C) *[]crm.Instant { return &c.Updated }),
+		sparse(texts, "type", func(c *C) *[]crm.TextID { return &c.Type }),
+		sparse(texts, "source", func(c *C) *[]crm.TextID { return &c.Source }),
+		sparse(counts, "contacts", func(c *C) *[]int32 { return &c.Contacts }),
+		sparse(counts, "touches", func(c *C) *[]int32 { return &c.Touches }),
+		sparse(instant, "first_touch", func(c *C) *[]crm.Instant { return &c.FirstTouch }),
+		sparse(instant, "first_meeting", func(c *C) *[]crm.Instant { return &c.FirstMeeting }),
+		sparse(instant, "first_mail", func(c *C) *[]crm.Instant { return &c.FirstMail }),
+		sparse(instant, "next_due", func(c *C) *[]crm.Instant { return &c.NextDue }),
+		sparse(instant, "quote_published", func(c *C) *[]crm.Instant { return &c.QuotePublished }),
+		sparse(instant, "quote_expires", func(c *C) *[]crm.Instant { return &c.QuoteExpires }),
+		sparse(instant, "quote_signed", func(c *C) *[]crm.Instant { return &c.QuoteSigned }),
+		sparse(instant, "quote_paid", func(c *C) *[]crm.Instant { return &c.QuotePaid }),
+		sparse(amounts, "line_total", func(c *C) *[]crm.Amount { return &c.LineTotal }),
+		sparse(texts, "editor", func(c *C) *[]crm.TextID { return &c.Editor }),
+		sparse(texts, "closer", func(c *C) *[]crm.TextID { return &c.Closer }),
+		{name: "dates", typ: datesType, put: putDates, get: getDates, here: func(c *C) bool { return c.DateEnd != nil }},
 	}
+}
+
+// sparse makes a column that is there only where a deal has a value.
+func sparse[T any](kind func(string, func(*crm.Columns) *[]T) column, name string, of func(*crm.Columns) *[]T) column {
+	col := kind(name, of)
+	col.here = func(c *crm.Columns) bool { return *of(c) != nil }
+	return col
+}
+
+// texts makes a column of row numbers in texts.
+func texts(name string, of func(*crm.Columns) *[]crm.TextID) column {
+	return number(name, of, arrow.PrimitiveTypes.Uint32)
+}
+
+func counts(name string, of func(*crm.Columns) *[]int32) column {
+	return number(name, of, arrow.PrimitiveTypes.Int32)
+}
+
+func amounts(name string, of func(*crm.Columns) *[]crm.Amount) column {
+	return number(name, of, arrow.PrimitiveTypes.Int64)
 }
 
 // number makes a column of a numeric type; typ is the Arrow type with the same width and sign as T.
 func number[T ~int64 | ~int32 | ~uint32 | ~uint8](name string, of func(*crm.Columns) *[]T, typ arrow.DataType) column {
-	return column{name, typ,
-		func(c *crm.Columns, from, to int) arrow.Array { return numbers(typ, (*of(c))[from:to]) },
-		func(c *crm.Columns, a arrow.Array) { *of(c) = appendNumbers(*of(c), a) }}
+	return column{name: name, typ: typ,
+		put: func(c *crm.Columns, from, to int) arrow.Array { return numbers(typ, (*of(c))[from:to]) },
+		get: func(c *crm.Columns, a arrow.Array) { *of(c) = appendNumbers(*of(c), a) }}
 }
 
 // numbers makes an array of a slice.
@@ -110,13 +149,13 @@ func appendNumbers[T ~int64 | ~int32 | ~uint32 | ~uint8](to []T, a arrow.Array) 
 
 // flag makes a column of yes and no.
 func flag(name string, of func(*crm.Columns) *[]bool) column {
-	return column{name, arrow.FixedWidthTypes.Boolean,
-		func(c *crm.Columns, from, to int) arrow.Array {
+	return column{name: name, typ: arrow.FixedWidthTypes.Boolean,
+		put: func(c *crm.Columns, from, to int) arrow.Array {
 			b := array.NewBooleanBuilder(memory.DefaultAllocator)
 			b.AppendValues((*of(c))[from:to], nil)
 			return b.NewArray()
 		},
-		func(c *crm.Columns, a arrow.Array) {
+		get: func(c *crm.Columns, a arrow.Array) {
 			in, out := a.(*array.Boolean), of(c)
 			for i := range in.Len() {
 				*out = append(*out, in.Value(i))
@@ -149,9 +188,9 @@ func getCreated(c *crm.Columns, a arrow.Array) {
 
 // instant makes a column of moments.
 func instant(name string, of func(*crm.Columns) *[]crm.Instant) column {
-	return column{name, afterMicro,
-		func(c *crm.Columns, from, to int) arrow.Array { return after((*of(c))[from:to], c.Created[from:to]) },
-		func(c *crm.Columns, a arrow.Array) {
+	return column{name: name, typ: afterMicro,
+		put: func(c *crm.Columns, from, to int) arrow.Array { return after((*of(c))[from:to], c.Created[from:to]) },
+		get: func(c *crm.Columns, a arrow.Array) {
 			at, unit := a.(*array.Duration), unitOf(a)
 			out := of(c)
 			base := c.Created[len(*out):]
@@ -224,19 +263,19 @@ func getMoveCounts(c *crm.Columns, a arrow.Array) {
 // moveColumns are the columns of the table moves. Rows of deals [from, to) are those of their moves.
 func moveColumns() []column {
 	return []column{
-		{"at", afterMicro, func(c *crm.Columns, from, to int) arrow.Array {
+		{name: "at", typ: afterMicro, put: func(c *crm.Columns, from, to int) arrow.Array {
 			base := make([]crm.Instant, 0, moveStart(c, to)-moveStart(c, from))
 			for i := from; i < to; i++ {
 				base = append(base, slices.Repeat(c.Created[i:i+1], int(c.MoveEnd[i]-moveStart(c, i)))...)
 			}
 			return after(movesOf(c, from, to, func(m crm.Move) crm.Instant { return m.At }), base)
-		}, nil},
-		{"stage", arrow.PrimitiveTypes.Int32, func(c *crm.Columns, from, to int) arrow.Array {
+		}},
+		{name: "stage", typ: arrow.PrimitiveTypes.Int32, put: func(c *crm.Columns, from, to int) arrow.Array {
 			return numbers(arrow.PrimitiveTypes.Int32, movesOf(c, from, to, func(m crm.Move) int32 { return m.Stage }))
-		}, nil},
-		{"origin", arrow.PrimitiveTypes.Uint8, func(c *crm.Columns, from, to int) arrow.Array {
+		}},
+		{name: "origin", typ: arrow.PrimitiveTypes.Uint8, put: func(c *crm.Columns, from, to int) arrow.Array {
 			return numbers(arrow.PrimitiveTypes.Uint8, movesOf(c, from, to, func(m crm.Move) crm.Origin { return m.Origin }))
-		}, nil},
+		}},
 	}
 }
 
@@ -267,6 +306,7 @@ func encodeChunk(c *crm.Columns, from, to, textFrom, textTo int) (chunk Chunk, e
 }
 
 func encodeTable(columns []column, c *crm.Columns, from, to int) ([]byte, error) {
+	columns = slices.DeleteFunc(columns, func(col column) bool { return col.here != nil && !col.here(c) })
 	arrays := make([]arrow.Array, len(columns))
 	for i, col := range columns {
 		arrays[i] = col.put(c, from, to)
@@ -308,7 +348,9 @@ func decodeChunk(c *crm.Columns, chunk Chunk, m meta) (err error) {
 	}
 	firstDeal := len(c.ID)
 	for i, col := range deals {
-		col.get(c, arrays[i])
+		if arrays[i] != nil {
+			col.get(c, arrays[i])
+		}
 	}
 	if arrays, err = decodeTable(moveColumns(), chunk.Moves); err != nil {
 		return fmt.Errorf("moves: %w", err)
@@ -370,28 +412,48 @@ func reserve(c *crm.Columns, m meta) {
 	c.Amount, c.MoveEnd = make([]crm.Amount, 0, deals), make([]uint32, 0, deals)
 }
 
-// decodeTable reads a stream of one batch with exactly these columns.
+// places finds the column that each field of a stream is: all columns in their order, but for those that need not be there.
+func places(columns []column, fields []arrow.Field) ([]int, error) {
+	var at []int
+	for i, col := range columns {
+		n := len(at)
+		switch {
+		case n < len(fields) && fields[n].Name == col.name && fields[n].Nullable == nullable(col) && typed(col, fields[n].Type):
+			at = append(at, i)
+		case col.here == nil:
+			return nil, errors.New("its columns are not those of this version")
+		}
+	}
+	if len(at) < len(fields) {
+		return nil, errors.New("its columns are not those of this version")
+	}
+	return at, nil
+}
+
+func typed(col column, t arrow.DataType) bool {
+	return arrow.TypeEqual(t, col.typ) || col.typ == afterMicro && arrow.TypeEqual(t, afterMilli)
+}
+
+// decodeTable reads a stream of one batch with exactly these columns. An array is nil for a column that is not there.
 func decodeTable(columns []column, stream []byte) ([]arrow.Array, error) {
 	r, err := ipc.NewReader(bytes.NewReader(stream), ipc.WithAllocator(&limited{left: tableBytes}), ipc.WithBodySizeLimit(tableBytes))
 	if err != nil {
 		return nil, err
 	}
-	fields := r.Schema().Fields()
-	same := slices.EqualFunc(fields, columns, func(f arrow.Field, col column) bool {
-		return f.Name == col.name && f.Nullable == nullable(col) && (arrow.TypeEqual(f.Type, col.typ) || col.typ == afterMicro && arrow.TypeEqual(f.Type, afterMilli))
-	})
-	if !same {
-		return nil, errors.New("its columns are not those of this version")
+	at, err := places(columns, r.Schema().Fields())
+	if err != nil {
+		return nil, err
 	}
 	if !r.Next() {
 		return nil, errors.Join(errors.New("it is empty"), r.Err())
 	}
-	arrays := r.RecordBatch().Columns()
-	for i, a := range arrays {
+	arrays := make([]arrow.Array, len(columns))
+	for i, a := range r.RecordBatch().Columns() {
 		a.Retain() // the next read would let go of them
-		if a.NullN() > 0 && !nullable(columns[i]) {
+		if a.NullN() > 0 && !nullable(columns[at[i]]) {
 			return nil, errors.New("a value is missing")
 		}
+		arrays[at[i]] = a
 	}
 	if r.Next() || r.Err() != nil {
 		return nil, errors.Join(errors.New("it goes on behind its end"), r.Err())
