@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,14 +16,18 @@ import (
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/config"
+	"github.com/plumbline/plumbline/connectors"
 	"github.com/plumbline/plumbline/connectors/all"
 	"github.com/plumbline/plumbline/internal/daemon"
+	"github.com/plumbline/plumbline/internal/mirror"
 	"github.com/plumbline/plumbline/internal/remedy"
 	"github.com/plumbline/plumbline/internal/report"
+	"github.com/plumbline/plumbline/internal/sandbox"
+	"github.com/plumbline/plumbline/internal/sandbox/pipedrive"
 )
 
-// demoPortal is the name of the demo's portal.
-const demoPortal = "hubspot-demo"
+// demoPortal is the name of the demo's portal of a CRM.
+func demoPortal(crm string) string { return crm + "-demo" }
 
 // demoFlags are the flags of demo.
 type demoFlags struct {
@@ -35,9 +40,9 @@ type demoFlags struct {
 func newDemo(a *app) *cobra.Command {
 	f := &demoFlags{}
 	c := &cobra.Command{
-		Use: "demo", Short: "Try everything on a simulated portal, without an account",
-		Long: "Starts a simulated HubSpot portal, connects it by the real OAuth flow, pulls, audits and plans, shows the\n" +
-			"findings and the plan, and serves the status page and metrics until Ctrl-C.",
+		Use: "demo", Short: "Try everything on simulated portals, without an account",
+		Long: "Starts a simulated HubSpot portal and a Pipedrive account with the same sales history, connects both by the real\n" +
+			"OAuth flow, pulls, audits and plans, shows findings and plans, and serves the status page and metrics until Ctrl-C.",
 		Example: "  plumbline demo\n  plumbline demo --once --deals 500 --seed 7 --format json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,8 +60,8 @@ func newDemo(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address and port of pages and metrics; port 0 takes a free one")
-	c.Flags().IntVar(&f.sandbox.deals, "deals", 2000, "how many deals the portal has")
-	c.Flags().Uint64Var(&f.sandbox.seed, "seed", 1, "the seed that the portal is made of")
+	c.Flags().IntVar(&f.sandbox.deals, "deals", 2000, "how many deals each portal has")
+	c.Flags().Uint64Var(&f.sandbox.seed, "seed", 1, "the seed that the portals are made of")
 	c.Flags().StringVar(&f.dir, "dir", "", "keep the state in this `folder` (default: a temporary one)")
 	c.Flags().BoolVar(&f.once, "once", false, "one cycle, then end")
 	c.Flags().StringVar(&f.format, "format", "table", "with --once: table or json")
@@ -82,6 +87,7 @@ func (a *app) demo(ctx context.Context, f *demoFlags) error {
 			return err
 		}
 	}
+	f.sandbox.tiers[pipedrive.Name] = "ultimate" // whose burst limit holds the demo up least
 	server, err := a.newServer(&f.sandbox)
 	if err != nil {
 		return err
@@ -112,7 +118,11 @@ func (a *app) demoConfig(ctx context.Context, base, dir string) (*config.Config,
 		return nil, err
 	}
 	for _, t := range all.Types() {
-		cfg.Connectors[t.Name] = config.Connector{APIURL: base + "/" + t.Name, OAuthURL: base + "/" + t.Name, ClientID: "sandbox", ClientSecret: config.NewSecret("sandbox"), RedirectURL: redirect}
+		c := config.Connector{OAuthURL: base + "/" + t.Name, ClientID: sandbox.ClientID, ClientSecret: config.NewSecret(sandbox.ClientSecret), RedirectURL: redirect}
+		if cfg.Connectors[t.Name].APIURL != "" { // else the token reply names it
+			c.APIURL = base + "/" + t.Name
+		}
+		cfg.Connectors[t.Name] = c
 	}
 	cfg.Defaults.Schedule = "* * * * *"
 	return cfg, nil
@@ -128,16 +138,20 @@ func (a *app) demoPortals(ctx context.Context, f *demoFlags, base, dir string) e
 		return err
 	}
 	defer s.Close()
-	t, _ := all.Find("hubspot")
-	if err := a.quietly().connectPortal(ctx, s, demoPortal, t, consent(ctx)); err != nil {
-		return err
+	var names []string
+	for _, t := range all.Types() {
+		name := demoPortal(t.Name)
+		if err := a.quietly().connectPortal(ctx, s, name, t, consent(ctx)); err != nil {
+			return err
+		}
+		names = append(names, name)
 	}
-	portals, err := s.portals(ctx, []string{demoPortal})
+	portals, err := s.portals(ctx, names)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	a.tell("a simulated HubSpot portal of %d deals runs on %s and is connected as %s", f.sandbox.deals, base, demoPortal)
+	a.tell("simulated portals of %d deals each run on %s and are connected as %s", f.sandbox.deals, base, strings.Join(names, " and "))
 	audits, plans, v, err := a.demoCycle(ctx, s, portals)
 	if err != nil {
 		return err
@@ -181,6 +195,7 @@ func consent(ctx context.Context) func(string) error {
 func (a *app) demoCycle(ctx context.Context, s *shop, portals []daemon.Portal) (audits []*audit.Result, plans []*remedy.Plan, v verdict, err error) {
 	cycle := s.cycle(false)
 	for _, p := range portals {
+		p.Connect = kept(p.Connect)
 		if _, err := cycle.Sync(ctx, p, daemon.Pull{Progress: a.progress(p.Name)}); err != nil {
 			return nil, nil, v, err
 		}
@@ -199,6 +214,22 @@ func (a *app) demoCycle(ctx context.Context, s *shop, portals []daemon.Portal) (
 		audits, plans = append(audits, r), append(plans, plan)
 	}
 	return audits, plans, v, nil
+}
+
+// connect opens a portal's connection, with the meter of its requests.
+type connect = func(context.Context) (connectors.Connector, *mirror.Meter, error)
+
+// kept opens a connection once: a second one would hold back for a moment, until it has learned the portal's limits anew.
+func kept(open connect) connect {
+	var conn connectors.Connector
+	var meter *mirror.Meter
+	return func(ctx context.Context) (connectors.Connector, *mirror.Meter, error) {
+		var err error
+		if conn == nil {
+			conn, meter, err = open(ctx)
+		}
+		return conn, meter, err
+	}
 }
 
 func (a *app) showDemo(f *demoFlags, s *shop, audits []*audit.Result, plans []*remedy.Plan) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/plumbline/plumbline/internal/sandbox"
 	"github.com/plumbline/plumbline/internal/sandbox/hubspot"
+	"github.com/plumbline/plumbline/internal/sandbox/pipedrive"
 )
 
 // sandboxFlags are the flags of sandbox.
@@ -31,13 +32,24 @@ type sandboxFlags struct {
 	at      time.Time
 }
 
+// controlHelp tells how the sandbox is steered and looked into.
+const controlHelp = `GET /control              time and counters: requests by CRM and operation; tokens, throttled and writes, in crms for each CRM alone
+PUT /control/faults       fault rules, as in --faults; nothing ends them
+PUT /control/clock        the time (RFC 3339) from which the clock runs on; nothing: the real time
+PUT /control/settings/CRM traits of a portal as a JSON object of texts, such as {"withhold":"users:read"}
+POST /control/reset       everything as at the start; connections stay
+GET /control/records/CRM/KIND/ID  a record as it is stored
+GET /control/truth        the problems that were planted; ?crm=CRM those that one portal has`
+
 func newSandbox(a *app) *cobra.Command {
 	f := &sandboxFlags{}
 	c := &cobra.Command{
 		Use: "sandbox", Short: "Serve the simulated CRMs alone",
-		Long: "Serves a simulated HubSpot portal under /hubspot and its control under /control. Client id and secret are \"sandbox\",\n" +
-			"a static token is \"pat-sandbox\". Prints one line of JSON when it is ready.",
-		Example: "  plumbline sandbox --deals 500 --seed 3\n  plumbline sandbox --load-csv deals.csv --stages \"New,Won=won,Lost=lost\"\n  plumbline sandbox --faults \"status=500:every=7;status=429:p=0.05\"",
+		Long: "Serves a simulated HubSpot portal under /hubspot, a Pipedrive account with the same sales history under /pipedrive, and their\n" +
+			"control under /control. Client id and secret are \"sandbox\", a static token is \"pat-sandbox\". Prints one line of JSON when it\n" +
+			"is ready. Only Pipedrive meters tokens; the rules of --faults hold for both, or below :path=/hubspot or /pipedrive alone.\n\n" + controlHelp,
+		Example: "  plumbline sandbox --deals 500 --seed 3\n  plumbline sandbox --load-csv deals.csv --stages \"New,Won=won,Lost=lost\"\n" +
+			"  plumbline sandbox --tier hubspot=starter,pipedrive=lite:3\n  plumbline sandbox --faults \"status=500:every=7;status=429:p=0.05\"",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -47,10 +59,10 @@ func newSandbox(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:9500", "address and port; port 0 takes a free one")
-	c.Flags().IntVar(&f.deals, "deals", 2000, "how many deals the portal has")
-	c.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that the portal is made of")
-	f.csv.bind(c, "load-csv", "fill the portal from this `file` instead")
-	c.Flags().StringVar(&f.tier, "tier", "", "subscriptions: hubspot=free|starter|pro|enterprise")
+	c.Flags().IntVar(&f.deals, "deals", 2000, "how many deals each portal has")
+	c.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that the portals are made of")
+	f.csv.bind(c, "load-csv", "fill the portals from this `file` instead")
+	c.Flags().StringVar(&f.tier, "tier", "", "`subscriptions`: hubspot=free|starter|pro|enterprise,pipedrive=lite|growth|premium|ultimate[:SEATS]")
 	c.Flags().StringVar(&f.faults, "faults", "", "`rules` separated by ;: status=N|latency=D|truncate|drop|ignore=FIELD, each with :every=K or :p=0.05, and :path=PREFIX")
 	c.Flags().StringVar(&f.clock, "clock", "", "start at this `time` (RFC 3339) instead of now")
 	c.Flags().StringVar(&f.consent, "consent", "", "ask: the consent page waits for a click")
@@ -58,16 +70,8 @@ func newSandbox(a *app) *cobra.Command {
 }
 
 func (f *sandboxFlags) check() error {
-	f.tiers = map[string]string{}
-	for part := range strings.SplitSeq(f.tier, ",") {
-		if part == "" {
-			continue
-		}
-		crm, tier, ok := strings.Cut(part, "=")
-		if !ok || crm != hubspot.Name || !slices.Contains([]string{"free", "starter", "pro", "enterprise"}, tier) {
-			return usage("--tier %q: write hubspot=free, starter, pro or enterprise", part)
-		}
-		f.tiers[crm] = tier
+	if err := f.checkTiers(); err != nil {
+		return err
 	}
 	if f.clock != "" {
 		at, err := time.Parse(time.RFC3339, f.clock)
@@ -84,6 +88,49 @@ func (f *sandboxFlags) check() error {
 	}
 	if f.deals < 0 || f.deals > 1_000_000 {
 		return usage("--deals %d: give 0 to 1,000,000", f.deals)
+	}
+	return nil
+}
+
+// faces are the simulated CRMs, in the order in which they are served.
+func faces() []simulated {
+	return []simulated{
+		{hubspot.Name, "free, starter, pro or enterprise", hubspot.CheckTier, func(w *sandbox.World) func(*sandbox.Gate) sandbox.Face { return hubspot.New(w) }},
+		{pipedrive.Name, "lite, growth, premium or ultimate, with :SEATS where you like", pipedrive.CheckTier, func(w *sandbox.World) func(*sandbox.Gate) sandbox.Face { return pipedrive.New(w) }},
+	}
+}
+
+// simulated is one of the simulated CRMs.
+type simulated struct {
+	name  string
+	tiers string // in words
+	check func(tier string) error
+	build func(*sandbox.World) func(*sandbox.Gate) sandbox.Face
+}
+
+// checkTiers reads --tier: CRM=TIER, by commas, each CRM once.
+func (f *sandboxFlags) checkTiers() error {
+	f.tiers = map[string]string{}
+	if f.tier == "" {
+		return nil
+	}
+	var ways []string
+	for _, s := range faces() {
+		ways = append(ways, s.name+"="+s.tiers)
+	}
+	for part := range strings.SplitSeq(f.tier, ",") {
+		crm, tier, _ := strings.Cut(strings.TrimSpace(part), "=")
+		at := slices.IndexFunc(faces(), func(s simulated) bool { return s.name == crm })
+		if at < 0 {
+			return usage("--tier %q: write %s", part, strings.Join(ways, "; "))
+		}
+		if err := faces()[at].check(tier); err != nil {
+			return usage("--tier %q: %w; write %s", part, err, ways[at])
+		}
+		if f.tiers[crm] != "" {
+			return usage("--tier names %s twice", crm)
+		}
+		f.tiers[crm] = tier
 	}
 	return nil
 }
@@ -111,13 +158,17 @@ func (a *app) world(f *sandboxFlags) (*sandbox.World, error) {
 	return sandbox.FromDeals(schema, file.Rows(), now), nil
 }
 
-// newServer makes a sandbox of a world.
+// newServer makes a sandbox whose portals all show one world.
 func (a *app) newServer(f *sandboxFlags) (*sandbox.Server, error) {
 	w, err := a.world(f)
 	if err != nil {
 		return nil, err
 	}
-	server, err := sandbox.New(sandbox.Options{Faults: f.faults, Clock: f.at, Consent: f.consent == "ask", Tiers: f.tiers, Log: a.log()}, hubspot.New(w))
+	var build []func(*sandbox.Gate) sandbox.Face
+	for _, s := range faces() {
+		build = append(build, s.build(w))
+	}
+	server, err := sandbox.New(sandbox.Options{Faults: f.faults, Clock: f.at, Consent: f.consent == "ask", Tiers: f.tiers, Log: a.log()}, build...)
 	if err != nil {
 		return nil, usage("%w", err)
 	}
@@ -134,7 +185,12 @@ func (a *app) serveSandbox(ctx context.Context, f *sandboxFlags) error {
 		return err
 	}
 	base := "http://" + l.Addr().String()
-	if err := json.NewEncoder(a.stdout).Encode(map[string]string{"hubspot": base + "/hubspot", "control": base + "/control"}); err != nil {
+	ready := struct {
+		HubSpot   string `json:"hubspot"`
+		Pipedrive string `json:"pipedrive"`
+		Control   string `json:"control"`
+	}{base + "/" + hubspot.Name, base + "/" + pipedrive.Name, base + "/control"}
+	if err := json.NewEncoder(a.stdout).Encode(ready); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	return serveHTTP(ctx, l, server)

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
@@ -36,9 +37,13 @@ type statusView struct {
 	Portals []portalView
 }
 
+// Several reports whether there is more than one portal to choose from.
+func (v statusView) Several() bool { return len(v.Portals) > 1 }
+
 type portalView struct {
 	Name, CRM string
 	Audited   bool
+	Overview  overviewView
 	Alerts    []alertView
 	Facts     []factView
 	Parts     []partView
@@ -46,10 +51,13 @@ type portalView struct {
 	Worst     []caseView
 	More      string // how many cases are not shown
 	Clean     bool   // complete, and nothing found
-	Missing   []string
+	Missing   []missingView
 	Steps     []stepView
 	Pipelines []pipelineView
 }
+
+// overviewView is a portal's line in the list of all; State is what is wrong with its data, "complete" when nothing is.
+type overviewView struct{ Score, Grade, Open, Risk, Findings, State string }
 
 type alertView struct {
 	Title, Text string
@@ -71,6 +79,12 @@ type policyView struct {
 
 type caseView struct {
 	Severity, Policy, Name, URL, Stage, Owner, Value, Why string
+}
+
+// missingView is what policies lacked.
+type missingView struct {
+	Need, Records, Why, Cure string
+	Policies                 []string
 }
 
 type stepView struct{ State, N, Means string }
@@ -156,8 +170,43 @@ func (p statusPage) portal(ctx context.Context, x known) (portalView, error) {
 	if err := p.times(ctx, &v, x.result, sync); err != nil {
 		return v, err
 	}
+	v.Overview = overview(v, x.result)
 	v.Steps, err = p.steps(ctx, x.name)
 	return v, err
+}
+
+// overview is a portal in one line.
+func overview(v portalView, r *audit.Result) overviewView {
+	out := overviewView{Score: none, Open: none, Risk: none, Findings: none, State: "not audited yet"}
+	if r != nil {
+		if r.Score != nil {
+			out.Score, out.Grade = fmt.Sprintf("%.1f", *r.Score), r.Grade
+		}
+		out.Open, out.Risk, out.Findings, out.State = text.Thousands(int64(openDeals(r))), sum(r.ValueAtRisk), text.Thousands(int64(len(live(r)))), "complete"
+	}
+	if len(v.Alerts) > 0 {
+		out.State = strings.ToLower(strings.TrimSuffix(v.Alerts[0].Title, "."))
+	}
+	return out
+}
+
+func openDeals(r *audit.Result) int {
+	open := 0
+	for _, s := range r.Pipelines {
+		open += s.OpenDeals
+	}
+	return open
+}
+
+// live are the findings that nobody has accepted.
+func live(r *audit.Result) []audit.Finding {
+	var out []audit.Finding
+	for _, f := range r.Findings {
+		if f.Waived == nil {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // brokenOff tells of a sync that failed after the audit that is shown, or without one.
@@ -185,18 +234,16 @@ func (p statusPage) audited(v *portalView, r *audit.Result) {
 		}
 		v.Alerts = append(v.Alerts, a)
 	}
-	open := 0
-	for _, s := range r.Pipelines {
-		open += s.OpenDeals
-	}
-	v.Facts = []factView{score(r), {"Open deals", text.Thousands(int64(open)), ""}, {"Deals read", readOf(r.Read["deals"]), ""}, {"Value at risk", sum(r.ValueAtRisk), ""}}
+	v.Facts = []factView{score(r), {"Open deals", text.Thousands(int64(openDeals(r))), ""}, {"Deals read", readOf(r.Read["deals"]), ""}, {"Value at risk", sum(r.ValueAtRisk), ""}}
 	for _, s := range r.ScoreParts {
 		v.Parts = append(v.Parts, partView{Family: string(s.Family), Lost: fmt.Sprintf("%.1f", s.Lost), Points: fmt.Sprintf("%.0f", s.Points), Judged: text.Thousands(int64(s.Judged)), Share: share(s)})
 	}
 	v.Policies, v.Worst, v.More = p.findings(r)
-	v.Clean = r.Complete && len(v.Policies) == 0
+	v.Clean = r.Complete && len(live(r)) == 0
 	for _, m := range r.MissingNeeds {
-		v.Missing = append(v.Missing, fmt.Sprintf("%s: %s (%s)", m.Need, m.Why, m.Cure))
+		v.Missing = append(v.Missing, missingView{
+			Need: string(m.Need), Policies: m.Policies, Records: text.Plural(m.Records, "record"), Why: m.Why, Cure: m.Cure,
+		})
 	}
 	for _, x := range r.Pipelines {
 		v.Pipelines = append(v.Pipelines, newPipelineView(x))
@@ -285,7 +332,8 @@ func (p statusPage) steps(ctx context.Context, portal string) ([]stepView, error
 // worstRows is how many cases the page shows per portal.
 const worstRows = 15
 
-// findings are the open findings by policy, the gravest cases, and a word on those that are not shown.
+// findings are the open findings by policy, behind them the policies that found nothing and could not judge everything, then the
+// gravest cases, and a word on those that are not shown.
 func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView, string) {
 	type sum struct {
 		id       string
@@ -294,10 +342,12 @@ func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView, string)
 	}
 	byID := map[string]*sum{}
 	var leads []audit.Finding
-	for _, f := range r.Findings {
-		if f.Waived != nil {
-			continue
+	for id, j := range r.Judged {
+		if j.Unknown > 0 {
+			byID[id] = &sum{id: id}
 		}
+	}
+	for _, f := range live(r) {
 		if byID[f.Policy] == nil {
 			byID[f.Policy] = &sum{id: f.Policy}
 		}
@@ -312,12 +362,15 @@ func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView, string)
 		sums = append(sums, s)
 	}
 	slices.SortFunc(sums, func(a, b *sum) int {
-		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(b.n, a.n), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(min(b.n, 1), min(a.n, 1)), cmp.Compare(b.severity, a.severity), cmp.Compare(b.n, a.n), cmp.Compare(a.id, b.id))
 	})
 	var rows []policyView
 	for _, s := range sums {
-		j := r.Judged[s.id]
-		rows = append(rows, policyView{Severity: s.severity.String(), ID: s.id, Title: p.Words.Title(s.id), Found: text.Thousands(int64(s.n)), Judged: text.Thousands(int64(j.Judged)), Unknown: text.Thousands(int64(j.Unknown))})
+		j, severity := r.Judged[s.id], ""
+		if s.n > 0 {
+			severity = s.severity.String()
+		}
+		rows = append(rows, policyView{Severity: severity, ID: s.id, Title: p.Words.Title(s.id), Found: text.Thousands(int64(s.n)), Judged: text.Thousands(int64(j.Judged)), Unknown: text.Thousands(int64(j.Unknown))})
 	}
 	slices.SortStableFunc(leads, func(a, b audit.Finding) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Value.Amount, a.Value.Amount), cmp.Compare(a.ID, b.ID))

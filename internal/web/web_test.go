@@ -65,9 +65,9 @@ func healthy() *fake {
 		results: []*audit.Result{{
 			Portal: "acme", CRM: "hubspot", AsOf: at, Complete: true, Score: ptr(71.4), Grade: "C", ValueAtRisk: eur, Read: map[string]crm.Count{"deals": {Expected: ptr(int64(8800)), Read: 8800}},
 			ScoreParts:   []audit.ScorePart{{Family: audit.FamilyActivity, Points: 25, Lost: 7.5, Judged: 40}},
-			Judged:       map[string]audit.Judged{"stale-in-stage": {Judged: 1589, Passed: 1500, Unknown: 500}},
+			Judged:       map[string]audit.Judged{"stale-in-stage": {Judged: 1589, Passed: 1500, Unknown: 500}, "stage-skipped": {Unknown: 2000}, "amount-missing": {Judged: 5, Passed: 5}},
 			Findings:     []audit.Finding{finding("1", "Small and late", audit.Medium, 10_000), finding("2", "Grave", audit.High, 20_000), finding("3", "Big and late", audit.Medium, 90_000), waived},
-			MissingNeeds: []audit.MissingNeed{{Need: "stage history", Why: "the account does not keep it", Cure: "turn it on"}},
+			MissingNeeds: []audit.MissingNeed{{Need: "stage history", Policies: []string{"stale-in-stage", "stage-skipped"}, Records: 500, Why: "the account does not keep it", Cure: "turn it on"}},
 			Pipelines: []audit.PipelineStats{{
 				ID: "p", Name: "New Business", OpenDeals: 2089, OpenValue: eur, WinRate90: nil, WinRate365: ptr(0.63), AverageCycleDays: ptr(47.99), MedianCycleDays: ptr(45.0), VelocityPerDay: eur, RealisedPerDay: nil,
 				WeightedForecast: []audit.ForecastPart{{Amount: "1234.5", Currency: "EUR"}},
@@ -139,11 +139,11 @@ func TestStatusOfAHealthyPortal(t *testing.T) {
 		"Audited 22 Nov 2026 12:00 UTC\n", "Last sync 22 Nov 2026 11:59 UTC\n", "Next cycle 22 Nov 2026 13:00 UTC\n",
 		"\nactivity 7.5 25 7.5 of 25 40\n", "\nproposed 1,565 wait for a decision", "\nfailed 2 refused by the CRM",
 		"\nhigh stale-in-stage stale-in-stage 3 1,589 500\n", "\nhigh Grave stale-in-stage stale-in-stage Demo held Ada 2 EUR\n",
-		"stage history: the account does not keep it (turn it on)",
+		"\nstage-skipped stage-skipped 0 0 2,000\n", "stage history: the account does not keep it (turn it on); stale-in-stage , stage-skipped for 500 records\n",
 		"New Business\n", "Open 2,089 deals, 1,250 EUR + 7 USD\n", "Win rate, 365 days 63 %\n", "Win rate, 90 days –\n", "Cycle, average 48.0 d\n", "Velocity 1,250 EUR + 7 USD a day\n", "Realised –\n",
 		"Forecast, as configured 1,235 EUR\n", "\nDemo held 2,089 1,250 EUR + 7 USD 5.2 d – 88 % 40 % –\n", "\nClosed won won – – – – – 100 % –\n",
 	)
-	for _, not := range []string{"Incomplete", "broke off", "Accepted as it is", "no longer lets us in"} {
+	for _, not := range []string{"Incomplete", "broke off", "Accepted as it is", "no longer lets us in", "amount-missing", "Portals"} {
 		if strings.Contains(page, not) {
 			t.Errorf("the page says %q", not)
 		}
@@ -187,9 +187,12 @@ func TestStatusAfterASyncBrokeOff(t *testing.T) {
 
 func TestStatusWithoutFindings(t *testing.T) {
 	f := healthy()
-	f.results[0].Findings = nil
+	f.results[0].Findings = f.results[0].Findings[3:] // the accepted one
 	_, body := get(t, Handler(options(t, f)), "/")
-	mustHave(t, words(body), "No findings.")
+	mustHave(t, words(body), "\nNo findings.", "\nstale-in-stage stale-in-stage 0 1,589 500\n")
+	if strings.Contains(body, "Worst cases") {
+		t.Error("there is a table of no cases")
+	}
 	f.results[0].Score = nil
 	_, body = get(t, Handler(options(t, f)), "/")
 	mustHave(t, words(body), "Score none: too little could be judged\n")
@@ -205,6 +208,22 @@ func TestStatusBeforeAnything(t *testing.T) {
 	mustHave(t, page, "new hubspot\nNothing has been audited yet.\nLast sync none yet\n", "gone hubspot\nThe CRM no longer lets us in. The refresh token was revoked. Connect it again: plumbline portal connect gone")
 	if strings.Index(page, "gone") > strings.Index(page, "new hubspot") {
 		t.Error("the portals are not in order")
+	}
+}
+
+// TestSeveralPortals are listed above, each with the place where it is told of.
+func TestSeveralPortals(t *testing.T) {
+	f := healthy()
+	broken := *f.results[0]
+	broken.Portal, broken.CRM, broken.Complete, broken.Score, broken.Grade, broken.ValueAtRisk = "beta", "pipedrive", false, nil, "", nil
+	f.results = append(f.results, &broken)
+	f.portals = append(f.portals, store.Portal{Name: "new", CRM: "pipedrive"})
+	_, body := get(t, Handler(options(t, f)), "/")
+	mustHave(t, words(body), "\nacme hubspot 71.4 C 2,089 3 1,250 EUR + 7 USD complete\n", "\nbeta pipedrive – 2,089 3 – incomplete\n", "\nnew pipedrive – – – – not audited yet\n")
+	for _, name := range []string{"acme", "beta", "new"} {
+		if !strings.Contains(body, `<a href="#portal-`+name+`">`) || !strings.Contains(body, `<section id="portal-`+name+`"`) {
+			t.Errorf("the list does not lead to %s", name)
+		}
 	}
 }
 
