@@ -166,6 +166,10 @@ func (db *DB) insertSnapshot(ctx context.Context, tx *sql.Tx, s crm.Sync, part i
 		id, s.Portal, s.ID, part, snap.Taken, snap.Completeness.Complete(), file.digest, string(file.meta)); err != nil {
 		return err
 	}
+	return insertChunks(ctx, tx, id, file)
+}
+
+func insertChunks(ctx context.Context, tx *sql.Tx, id string, file encoded) error {
 	for i, c := range file.chunks {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO snapshot_chunks (snapshot, seq, deals, moves, texts) VALUES ($1, $2, $3, $4, $5)`, id, i, c.Deals, c.Moves, c.Texts); err != nil {
 			return err
