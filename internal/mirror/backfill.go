@@ -121,7 +121,7 @@ type backfill struct {
 
 	whole   map[int32][]crm.StageMove // by deal: what is to be taken in
 	partial map[int32]bool            // deals whose way is not told whole
-	drop    []string                  // deals whose kept histories have served
+	drop    map[string]bool           // deals whose kept histories have served
 	pending []crm.HistoryRecord       // heard and not kept yet
 	broken  error                     // why the store did not keep them
 
@@ -131,10 +131,10 @@ type backfill struct {
 // begin sorts the kept histories: those that are whole are taken in, those that are not keep their deal from being asked for
 // again for as long as it stays where it was.
 func (b *backfill) begin(kept []crm.HistoryRecord) {
-	b.whole, b.partial = map[int32][]crm.StageMove{}, map[int32]bool{}
+	b.whole, b.partial, b.drop = map[int32][]crm.StageMove{}, map[int32]bool{}, map[string]bool{}
 	for _, rec := range kept {
 		if i, ok := b.about(rec); !ok || rec.Complete {
-			b.drop = append(b.drop, rec.Deal)
+			b.drop[rec.Deal] = true
 			if ok {
 				b.whole[i] = rec.Moves
 			}
@@ -239,13 +239,13 @@ func (b *backfill) hear(i int32, d crm.Deal, h crm.History) {
 		h.Complete = false
 	}
 	h.Deal = d.ID
+	b.drop[d.ID] = h.Complete
 	rec := crm.HistoryRecord{History: h, Stage: d.Stage, Entered: d.StageEntry}
 	b.out.Read++
 	b.out.Waiting--
 	if h.Complete {
 		b.out.Known++
 		b.whole[i] = h.Moves
-		b.drop = append(b.drop, d.ID)
 	} else {
 		b.out.Partial++
 		b.partial[i] = true
@@ -285,7 +285,13 @@ func (b *backfill) end(ctx context.Context, stopped error) error {
 	if err != nil {
 		return err
 	}
-	if err := b.store.SaveBackfill(ctx, b.opts.Portal, b.out.HistoryState, b.drop, snap); err != nil {
+	var drop []string
+	for id, served := range b.drop {
+		if served {
+			drop = append(drop, id)
+		}
+	}
+	if err := b.store.SaveBackfill(ctx, b.opts.Portal, b.out.HistoryState, drop, snap); err != nil {
 		return fmt.Errorf("keep the stage histories: %w", err)
 	}
 	b.out.Changed = snap != nil
