@@ -67,6 +67,7 @@ type pipelineText struct {
 	Created string `yaml:"created"`
 	Updated string `yaml:"updated"`
 	Changed string `yaml:"changed"`
+	NoOdds  bool   `yaml:"probabilities_off"`
 	Rules   *struct {
 		NoSkip bool   `yaml:"no_skip"`
 		NoBack bool   `yaml:"no_back"`
@@ -92,6 +93,7 @@ type able struct {
 	ProbabilityStep float64        `yaml:"probability_step"`
 	ProbabilityMin  float64        `yaml:"probability_min"`
 	ProbabilityMax  float64        `yaml:"probability_max"`
+	ProbabilityUnit float64        `yaml:"probability_unit"`
 }
 
 // fillSchema writes into the set-up what portal.yaml tells of it beside its names.
@@ -99,7 +101,7 @@ func (s *setup) fillSchema(out *crm.Schema) error {
 	a := s.Able
 	out.RulesAvailable, out.RequiredKnown, out.ShippedSets, out.Rots = a.RulesAvailable, a.RequiredKnown, a.ShippedSets, a.Rots
 	out.Outreach, out.OutreachKnown = a.Outreach, a.Outreach != nil
-	out.ProbabilityStep, out.ProbabilityMin, out.ProbabilityMax = a.ProbabilityStep, a.ProbabilityMin, a.ProbabilityMax
+	out.ProbabilityStep, out.ProbabilityMin, out.ProbabilityMax, out.ProbabilityUnit = a.ProbabilityStep, a.ProbabilityMin, a.ProbabilityMax, a.ProbabilityUnit
 	pipelines, stages := 0, 0
 	for i := range out.Pipelines {
 		p := &out.Pipelines[i]
@@ -129,6 +131,7 @@ func (s *setup) fillSchema(out *crm.Schema) error {
 }
 
 func (s *setup) fillPipeline(p *crm.Pipeline, more pipelineText) error {
+	p.ProbabilitiesOff = more.NoOdds
 	into := map[*crm.Instant]string{&p.Created: more.Created, &p.Updated: more.Updated, &p.Changed: more.Changed}
 	if more.Rules != nil {
 		p.Rules = &crm.Rules{NoSkip: more.Rules.NoSkip, NoBack: more.Rules.NoBack}
