@@ -6,7 +6,7 @@ the approved ones, can undo them, and exports the figures to Prometheus.
 
 # Usage
 
-	plumbline demo                       a simulated portal, a full cycle, pages and metrics until Ctrl-C
+	plumbline demo                       simulated portals, a full cycle, pages and metrics until Ctrl-C
 	plumbline audit --csv deals.csv      audit a file, without any account
 	plumbline portal connect acme --crm hubspot
 	plumbline sync && plumbline audit    pull and judge

@@ -33,13 +33,13 @@ type sandboxFlags struct {
 }
 
 // controlHelp tells how the sandbox is steered and looked into.
-const controlHelp = `GET /control              time and counters: requests by CRM and operation; tokens, throttled and writes, in crms for each CRM alone
-PUT /control/faults       fault rules, as in --faults; nothing ends them
-PUT /control/clock        the time (RFC 3339) from which the clock runs on; nothing: the real time
-PUT /control/settings/CRM traits of a portal as a JSON object of texts, such as {"withhold":"users:read"}
-POST /control/reset       everything as at the start; connections stay
-GET /control/records/CRM/KIND/ID  a record as it is stored
-GET /control/truth        the problems that were planted; ?crm=CRM those that one portal has`
+const controlHelp = `    GET /control                      the time and counters: requests by CRM and operation; tokens, throttled, writes; crms: the sums of each
+    PUT /control/faults               rules as in --faults, which take the place of the present ones
+    PUT /control/clock                the time (RFC 3339) from which the clock runs on; empty: the real time
+    PUT /control/settings/CRM         traits of a portal, as a JSON object of texts: {"withhold":"users:read"}
+    POST /control/reset               everything as it was at the start; connections stay
+    GET /control/records/CRM/KIND/ID  a record as it is stored: /control/records/pipedrive/deals/1
+    GET /control/truth                the problems that were planted; ?crm=CRM: those that this CRM's portal has`
 
 func newSandbox(a *app) *cobra.Command {
 	f := &sandboxFlags{}
