@@ -35,6 +35,7 @@ func allowed() map[string][]string {
 		"policies/reasons":           {"audit", "internal/crm", "policies/vocabulary"},
 		"policies/deals":             {"audit", "internal/crm", "policies/vocabulary"},
 		"policies/people":            {"audit", "internal/crm", "policies/vocabulary"},
+		"policies/own":               {"audit", "internal/crm"},
 		"policies/vocabulary":        {},
 		"internal/acceptance":        {},
 		"internal/archtest":          {},
