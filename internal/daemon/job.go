@@ -25,6 +25,8 @@ const (
 	leaseWait = 30 * time.Second
 	// settleWait is how long a request that had no answer is given before what became of it is looked up.
 	settleWait = 35 * time.Second
+	// keepTime is what a backfill leaves of a job's time for what it has read and for the audit that follows.
+	keepTime = 15 * time.Second
 	// fresh is for how long a cycle that was interrupted goes on where it stood; after that it begins again.
 	fresh = 10 * time.Minute
 )
@@ -89,6 +91,10 @@ func (w *cycleWorker) Work(ctx context.Context, job *river.Job[cycleArgs]) error
 	if w.d.Done != nil {
 		w.d.Done(p.Name, err)
 	}
+	if at := goesOn(err); at > crm.At(w.d.Now()) && p.Cron != "" {
+		w.d.Log.Warn("cycle stopped, it goes on by itself", "portal", p.Name, "at", at, "error", err)
+		return river.JobCancel(err) // no try before that will get any further
+	}
 	if errors.Is(err, connectors.ErrUnauthorized) {
 		w.d.Log.Error("cycle failed", "error", err)
 		return river.JobCancel(err) // no second try will cure it
@@ -114,6 +120,7 @@ func (d *Daemon) cycle(ctx context.Context, p Portal, asked crm.Instant) error {
 	defer cancel()
 	since := max(asked, crm.At(d.Now().Add(-fresh)))
 	sync, err := d.pull(ctx, p, since)
+	d.goOn(ctx, p, max(goesOn(err), retryAt(sync.Completeness.Gaps)))
 	if err != nil {
 		return err
 	}
@@ -127,13 +134,14 @@ func (d *Daemon) cycle(ctx context.Context, p Portal, asked crm.Instant) error {
 	}
 	applied, err := d.apply(ctx, p, asked)
 	if err != nil {
+		d.goOn(ctx, p, goesOn(err))
 		return err
 	}
 	d.summary(sync, result, plan, applied)
 	if sync.Error != "" {
-		return fmt.Errorf("the pull of %s broke off: %s", p.Name, sync.Error)
+		return &brokeOffError{portal: p.Name, why: sync.Error, retryAt: retryAt(sync.Completeness.Gaps)}
 	}
-	return nil
+	return d.backfill(ctx, p)
 }
 
 // pull syncs, unless this cycle did. A pull that takes longer than a job may goes on at its checkpoint.

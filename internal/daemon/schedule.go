@@ -27,6 +27,24 @@ func next(s store.Schedule, after time.Time) (crm.Instant, error) {
 	return crm.At(at), nil
 }
 
+// runsUntil counts the runs that a portal's schedule names after a moment and before another, at most one a minute; 0 where it
+// has none.
+func runsUntil(p Portal, from, to time.Time) int64 {
+	spec, err := cron.ParseStandard(p.Cron)
+	if err != nil {
+		return 0
+	}
+	zone := p.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	n := int64(0)
+	for at := nextIn(spec, from.In(zone)); !at.IsZero() && at.Before(to) && n < 24*60; at = nextIn(spec, at) {
+		n++
+	}
+	return n
+}
+
 // everyHour is the bit of a cron field that was written as a star.
 const everyHour = 1 << 63
 

@@ -56,6 +56,14 @@ func (db *DB) Schedules(ctx context.Context) ([]Schedule, error) {
 	return all, nil
 }
 
+// Hasten makes a portal's next run come no later than a moment. A portal without a schedule stays without.
+func (db *DB) Hasten(ctx context.Context, portal string, at crm.Instant) error {
+	if _, err := db.writer.ExecContext(ctx, `UPDATE schedules SET next_run_at = $1 WHERE portal = $2 AND next_run_at > $1`, at, portal); err != nil {
+		return fmt.Errorf("hasten the next run of portal %s: %w", portal, err)
+	}
+	return nil
+}
+
 // ClaimDue returns the schedules whose next run is due, and moves each on to the run that next names. Of several processes
 // only one gets each run; of the runs missed during an outage there is one. A schedule for which next fails stays due and
 // is part of the error; the others are claimed all the same.
