@@ -27,6 +27,7 @@ func (f *forecastSums) add(month string, amount float64) {
 // probabilities, and calibrated by the observed ones, with the stage's own where too few deals show it. Without a single
 // observed one a pipeline has no calibrated forecast. Deals without an amount or a probability are in neither.
 func (s *Stats) forecast() {
+	s.walk()
 	today := dayOf(s.now, s.snap.Zone())
 	calibrated := make([]bool, len(s.pipelines))
 	for st := range int32(len(s.stages)) {
@@ -40,8 +41,8 @@ func (s *Stats) forecast() {
 	}
 	var months []monthOf
 	for i := range int32(s.snap.Len()) {
-		r, c := s.snap.Deal(i), s.snap.Columns()
-		if c.Status[i] != crm.Open || r.Archived || r.Amount == 0 {
+		r, _, ok := s.rowAt(i)
+		if !ok || r.Status != crm.Open || r.Archived || r.Amount == 0 {
 			continue
 		}
 		f, month := &s.pipelines[r.Pipeline], s.month(&r, today, &months)

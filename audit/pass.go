@@ -117,7 +117,7 @@ func (p *Pass) OpenStages(pipeline int32) iter.Seq[int32] {
 // the deal was closed in it by a status of its own. ok is false where the deal's history is not known. The slice is good until
 // the next call.
 func (p *Pass) Visits(r crm.Row) (visits []Visit, ok bool) {
-	p.visits, ok = p.run.layout.visits(p.Snap, &r, forever, p.visits[:0])
+	p.visits, ok = p.run.layout.visits(p.Snap, &r, p.visits[:0])
 	return p.visits, ok
 }
 

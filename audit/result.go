@@ -87,6 +87,32 @@ type PipelineStats struct {
 	CalibratedForecast []ForecastPart `json:"calibrated_forecast"`
 	N                  map[string]int `json:"n"`
 	Stages             []StageStats   `json:"stages"`
+
+	// WinRateByMoney90 and WinRateByMoney365 are the win rates by money, each with its own n.
+	WinRateByMoney90  []MoneyRate `json:"win_rate_90d_by_money"`
+	WinRateByMoney365 []MoneyRate `json:"win_rate_365d_by_money"`
+	AdjustedWinRate90 *float64    `json:"adjusted_win_rate_90d"`
+	// CreatedToWon is the share won within the p90 cycle of their creation: [Stats.CreatedToWon].
+	CreatedToWon  *float64 `json:"created_to_won"`
+	MedianCycle90 *float64 `json:"median_cycle_days_90d"`
+	// LiveVelocity is velocity over the open deals that are not past twice the average cycle (at least 30 days; 180 days below 20
+	// cycles), VelocityBefore what velocity was 90 days ago.
+	LiveVelocity   []crm.Money `json:"live_velocity_per_day"`
+	VelocityBefore []crm.Money `json:"velocity_per_day_90d_ago"`
+	Bloat          []Bloat     `json:"bloat"`
+	// NewDeals30 are the deals created in 30 days, NewDealsBefore the mean of 30 days over the 180 days before; imports are no new deals.
+	NewDeals30     int     `json:"new_deals_30d"`
+	NewDealsBefore float64 `json:"new_deals_month_before"`
+	// Active30 is the share of open deals that moved or had buyer activity in 30 days: [Stats.ActiveOpen].
+	Active30         *float64 `json:"active_30d"`
+	AutomatedMoves90 *float64 `json:"automated_moves_90d"`
+}
+
+// Bloat is velocity / realised in one currency: above 1.5 the open deals promise more than is ever won.
+type Bloat struct {
+	Currency string   `json:"currency"`
+	Ratio    float64  `json:"ratio"`
+	Before   *float64 `json:"ratio_90d_ago"`
 }
 
 // ForecastPart is the weighted sum of one currency: in all, and by expected close month and the buckets past and none.
@@ -107,6 +133,7 @@ type StageStats struct {
 	MedianDays            *float64       `json:"median_days"`
 	P90Days               *float64       `json:"p90_days"`
 	Conversion            *float64       `json:"conversion"`
+	CohortConversion      *float64       `json:"cohort_conversion"` // [Stats.CohortConversion]
 	SkipRate              *float64       `json:"skip_rate"`
 	BackwardRate          *float64       `json:"backward_rate"`
 	ConfiguredProbability *float64       `json:"configured_probability"`

@@ -12,9 +12,11 @@ const (
 	year          = 365.0 // days
 	quarter       = 90.0
 	halfYear      = 180.0
+	month         = 30.0
 	shortVisit    = 10 * time.Minute // shorter stays are clicks, not stays
 	velocityDeals = 20               // least number of won deals per currency behind a velocity
 	observedDeals = 30               // least number of closed deals behind an observed probability
+	keptDays      = 3 * year         // how far back single stays, leavings, creations and closings are kept
 	priorDeals    = 10.0             // weight of the pipeline's win rate in an observed probability
 )
 
@@ -27,11 +29,12 @@ type Stats struct {
 	past   bool // now is before the moment of the snapshot
 
 	walked    bool
-	pipelines []pipelineFigures
+	pipelines []pipelineFigures // nil before walkDeals
 	stages    []stageFigures
 	ago       map[float64]*Stats
 	remaining map[remainingKey]Sample
 	visits    []Visit
+	more      lazyFigures
 }
 
 type remainingKey struct {
@@ -86,7 +89,7 @@ func rank(p float64, n int) int {
 
 // WonCycles are the cycles of the pipeline's deals won in the last 365 days; left out: negative ones, and deals created closed.
 func (s *Stats) WonCycles(pipeline int32) Sample {
-	s.walk()
+	s.walkDeals()
 	return s.pipelines[pipeline].cycles
 }
 
@@ -157,13 +160,12 @@ func (s *Stats) HistoryKnown(pipeline int32) (known, deals int) {
 // PresumedLost reports whether an open deal is older than both twice the average cycle and p99 of won cycles. Without won
 // cycles, or where its creation date is not known, it says no.
 func (s *Stats) PresumedLost(r crm.Row) bool {
-	s.walk()
-	f := &s.pipelines[r.Pipeline]
-	return r.Status == crm.Open && f.cycles.N() > 0 && r.Known.Has(crm.FactCreated) && s.now.Days(r.Created) > f.presumedAfter
+	s.walkDeals()
+	return s.pipelines[r.Pipeline].presumedLost(&r, s.now)
 }
 
-// Ago are the numbers as they stood the given days before, worked out from the same history. Only those that rest on stage
-// history can be asked: Passed, Entered.
+// Ago are the numbers as they stood the given days before, worked out from the same history: those of the snapshot that [AsOf]
+// gives for that moment. Every number can be asked of them.
 func (s *Stats) Ago(days float64) *Stats {
 	if s.ago[days] == nil {
 		s.ago[days] = newStats(s.snap, s.since(days), s.layout)

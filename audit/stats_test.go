@@ -288,8 +288,10 @@ func TestVelocity(t *testing.T) {
 func TestNumbersAndCountsHaveTheSameKeys(t *testing.T) {
 	p := inspect(t, snapshot(t, schema(pipeline("a", 2))), func(*audit.Pass) {}).Pipelines[0]
 	keys := []string{"open_deals", "open_value", "average_deal_size", "average_won_size", "win_rate_90d", "win_rate_365d", "adjusted_win_rate_365d",
-		"average_cycle_days", "median_cycle_days", "p90_cycle_days", "velocity_per_day", "realised_per_day", "weighted_forecast", "calibrated_forecast"}
-	stage := []string{"open_deals", "open_value", "median_days", "p90_days", "conversion", "skip_rate", "backward_rate", "configured_probability", "observed_probability"}
+		"average_cycle_days", "median_cycle_days", "p90_cycle_days", "velocity_per_day", "realised_per_day", "weighted_forecast", "calibrated_forecast",
+		"adjusted_win_rate_90d", "created_to_won", "median_cycle_days_90d", "live_velocity_per_day", "velocity_per_day_90d_ago", "bloat", "new_deals_30d",
+		"new_deals_month_before", "active_30d", "automated_moves_90d"}
+	stage := []string{"open_deals", "open_value", "median_days", "p90_days", "conversion", "cohort_conversion", "skip_rate", "backward_rate", "configured_probability", "observed_probability"}
 	for name, c := range map[string]struct {
 		n    map[string]int
 		keys []string

@@ -2,15 +2,13 @@ package audit
 
 import "github.com/plumbline/plumbline/internal/crm"
 
-// survival are stays of which some have not ended yet: lengths in microseconds, shifted by one, the lowest bit telling that it
-// has ended.
+// survival are sorted stays of which some have not ended yet: lengths in microseconds, shifted by one, the lowest bit telling that
+// it has ended.
 type survival []int64
 
 // quantiles estimates by Kaplan and Meier (1958) after how many days a share p of the stays has ended, for each p in
 // ascending order; nil where the stays seen do not reach so far. Of equal lengths ended stays go before those that go on.
-// It sorts the stays.
 func (s survival) quantiles(ps ...float64) []*float64 {
-	sortLengths(s)
 	out := make([]*float64, len(ps))
 	alive, next := 1.0, 0
 	for i := 0; i < len(s) && next < len(ps); {

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"math"
 	"slices"
 
 	"github.com/plumbline/plumbline/internal/crm"
@@ -13,9 +12,6 @@ type Visit struct {
 	Entered, Left crm.Instant // Left is none for the present stay
 	Origin        crm.Origin  // of the entry
 }
-
-// forever is later than every moment.
-const forever = crm.Instant(math.MaxInt64)
 
 // layout is what walks over histories need to know of the stages, by flat index.
 type layout struct {
@@ -46,19 +42,20 @@ func newLayout(snap *crm.Snapshot) *layout {
 	return l
 }
 
-// visits appends the stays of deal r to buf, oldest first, as of a moment: moves later than it are left out. Entries into the
-// stage where the deal already is are no moves. A deal closed by a status of its own leaves its last open stage then. ok is
-// false where the history is not known, or does not lead to the present stage and nothing says when that was entered.
-func (l *layout) visits(snap *crm.Snapshot, r *crm.Row, asOf crm.Instant, buf []Visit) (visits []Visit, ok bool) {
+// visits appends the stays of deal r to buf, oldest first. Entries into the stage where the deal already is are no moves. A deal
+// closed by a status of its own leaves its last open stage then. ok is false where the history is not known, or does not lead to
+// the present stage and nothing says when that was entered.
+func (l *layout) visits(snap *crm.Snapshot, r *crm.Row, buf []Visit) (visits []Visit, ok bool) {
+	return l.visitsBy(r, snap.Moves(r.Index), buf)
+}
+
+// visitsBy is visits by some of the deal's moves: those that it had made when it was r.
+func (l *layout) visitsBy(r *crm.Row, moves []crm.Move, buf []Visit) (visits []Visit, ok bool) {
 	if !r.Known.Has(crm.FactHistory) {
 		return buf, false
 	}
-	from, whole := len(buf), true
-	for _, m := range snap.Moves(r.Index) {
-		if m.At > asOf {
-			whole = false
-			break
-		}
+	from := len(buf)
+	for _, m := range moves {
 		if n := len(buf); n > from {
 			if buf[n-1].Stage == m.Stage {
 				continue
@@ -72,15 +69,15 @@ func (l *layout) visits(snap *crm.Snapshot, r *crm.Row, asOf crm.Instant, buf []
 		return buf, false
 	}
 	last := &buf[n-1]
-	if whole && last.Stage != r.Stage {
-		if !r.Known.Has(crm.FactStageEntry) || r.StageEntry < last.Entered || r.StageEntry > asOf {
+	if last.Stage != r.Stage {
+		if !r.Known.Has(crm.FactStageEntry) || r.StageEntry < last.Entered {
 			return buf[:from], false
 		}
 		last.Left = r.StageEntry
 		buf = append(buf, Visit{Stage: r.Stage, Entered: r.StageEntry})
 		last = &buf[n]
 	}
-	if r.Status != crm.Open && last.Stage != crm.None && l.kind[last.Stage] == crm.Open && r.Closed >= last.Entered && r.Closed <= asOf {
+	if r.Status != crm.Open && last.Stage != crm.None && l.kind[last.Stage] == crm.Open && r.Closed >= last.Entered {
 		last.Left = r.Closed
 	}
 	return buf, true

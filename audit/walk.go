@@ -16,17 +16,28 @@ type pipelineFigures struct {
 	lengths                []int64
 	cycles                 Sample
 	presumedAfter          float64 // days
+	liveFor                float64 // age in days up to which an open deal is live: the limit of open-too-long as it comes
+	oldest                 crm.Instant
+	births                 []birth
+	closings               []Closing
 	money                  []moneyFigures
 	openMoney, wonMoney    purse
+	lostMoney              purse
 	weighted, calibrated   int // deals in the forecasts
 	forecast, calibratedBy []forecastSums
 }
 
 // moneyFigures are those of one currency.
 type moneyFigures struct {
-	open, won, lost int
-	cycleDays       float64
-	cycles          int
+	open, live, won, lost int
+	cycleDays             float64
+	cycles                int
+}
+
+// birth is the creation of a deal.
+type birth struct {
+	at, won crm.Instant // won: none while it is not
+	added   bool        // by an import or by us, not by the business
 }
 
 // stageFigures are what the walk gathers of one stage.
@@ -35,14 +46,28 @@ type stageFigures struct {
 	money     purse
 	entries   []crm.Instant
 	passes    []int64 // moment of passing, shifted by one; the lowest bit: it was skipped
-	stays     []int64 // lengths of the visits begun in 365 days, shifted by one; the lowest bit: it has ended
+	stays     []stay
 	wonVisits []int64
 	wonSample Sample
 	toWin     []winning
+	leavings  []leaving
 
-	converted, dropped   int // A and X
+	cohort, cohortOn     int // deals of the cohort, and those that went on in its time
 	moved, back          int // moves to other open stages in 180 days
 	closedWon, closedAll int // of deals closed in 365 days that visited it, presumed lost ones among all
+}
+
+// stay is a visit of at least 10 minutes that began within the kept time.
+type stay struct {
+	entered crm.Instant
+	length  int64 // shifted by one; the lowest bit: it has ended
+}
+
+// leaving is a deal's leaving a stage for good within the kept time.
+type leaving struct {
+	at   crm.Instant
+	deal int32
+	on   bool // it went on from there; else it was lost
 }
 
 // winning is a stay of a deal won in 365 days.
@@ -51,96 +76,126 @@ type winning struct {
 	stay, toWin int64 // length of the stay, and from its beginning to the win
 }
 
-// walk reads the snapshot once and gathers everything that the numbers rest on.
+// walkDeals reads the snapshot once and gathers what needs no stage history.
+func (s *Stats) walkDeals() {
+	if s.pipelines != nil {
+		return
+	}
+	currencies := len(s.snap.Columns().Currencies)
+	s.pipelines = make([]pipelineFigures, len(s.snap.Schema.Pipelines))
+	for i := range s.pipelines {
+		f := &s.pipelines[i]
+		f.openMoney, f.wonMoney, f.lostMoney, f.money = newPurse(s.snap), newPurse(s.snap), newPurse(s.snap), make([]moneyFigures, currencies)
+	}
+	s.stages = make([]stageFigures, s.snap.NumStages())
+	for i := range s.stages {
+		s.stages[i].money = newPurse(s.snap)
+	}
+	s.reserveDeals()
+	w := s.walker()
+	for i := range int32(s.snap.Len()) {
+		if r, moves, ok := s.rowAt(i); ok {
+			w.deal(&r, moves)
+		}
+	}
+	for i := range s.pipelines {
+		f := &s.pipelines[i]
+		f.cycles, f.lengths = newSample(f.lengths), nil
+		mean := f.cycles.Mean()
+		f.presumedAfter, f.liveFor = max(2*mean, f.cycles.Quantile(0.99)), halfYear
+		if f.cycles.N() >= velocityDeals {
+			f.liveFor = max(2*mean, 30)
+		}
+	}
+	s.openDeals()
+}
+
+// reserveDeals makes room for as many deals as there are in each pipeline now: growing slices would copy them over and over.
+func (s *Stats) reserveDeals() {
+	all, closed := make([]int, len(s.pipelines)), make([]int, len(s.pipelines))
+	status := s.snap.Columns().Status
+	for i, stage := range s.snap.Columns().Stage {
+		p := s.layout.pipeline[stage]
+		all[p]++
+		if status[i] != crm.Open {
+			closed[p]++
+		}
+	}
+	for p := range s.pipelines {
+		s.pipelines[p].births, s.pipelines[p].closings = make([]birth, 0, all[p]), make([]Closing, 0, closed[p])
+	}
+}
+
+// openDeals counts what of the open deals can be told only when the cycles are known.
+func (s *Stats) openDeals() {
+	status, archived := s.snap.Columns().Status, s.snap.Columns().Archived
+	for i := range int32(s.snap.Len()) {
+		if archived[i] || !s.past && status[i] != crm.Open {
+			continue
+		}
+		r, _, ok := s.rowAt(i)
+		if !ok || r.Status != crm.Open {
+			continue
+		}
+		f := &s.pipelines[r.Pipeline]
+		if f.presumedLost(&r, s.now) {
+			f.presumed++
+		}
+		if !r.Known.Has(crm.FactCreated) || s.now.Days(r.Created) <= f.liveFor {
+			f.money[r.Currency].live++
+		}
+	}
+}
+
+func (f *pipelineFigures) presumedLost(r *crm.Row, now crm.Instant) bool {
+	return r.Status == crm.Open && f.cycles.N() > 0 && r.Known.Has(crm.FactCreated) && now.Days(r.Created) > f.presumedAfter
+}
+
+// walk reads the stage histories once and gathers everything that the numbers rest on.
 func (s *Stats) walk() {
 	if s.walked {
 		return
 	}
 	s.walked = true
-	currencies := len(s.snap.Columns().Currencies)
-	s.pipelines = make([]pipelineFigures, len(s.snap.Schema.Pipelines))
-	for i := range s.pipelines {
-		f := &s.pipelines[i]
-		f.openMoney, f.wonMoney, f.money = newPurse(s.snap), newPurse(s.snap), make([]moneyFigures, currencies)
-	}
-	s.stages = make([]stageFigures, s.snap.NumStages())
-	entries := make([]int, len(s.stages)) // room for as many visits as there are moves: growing slices would copy them over and over
+	s.walkDeals()
+	entries := make([]int, len(s.stages)) // room for as many visits as there are moves
 	for _, m := range s.snap.Columns().Moves {
 		if m.Stage != crm.None {
 			entries[m.Stage]++
 		}
 	}
 	for i, n := range entries {
-		s.stages[i].money = newPurse(s.snap)
-		s.stages[i].entries, s.stages[i].passes = make([]crm.Instant, 0, n), make([]int64, 0, n)
+		f := &s.stages[i]
+		f.entries, f.passes = make([]crm.Instant, 0, n), make([]int64, 0, n)
+		if s.layout.kind[i] == crm.Open {
+			f.stays, f.leavings = make([]stay, 0, n), make([]leaving, 0, n)
+		}
 	}
-	w := walker{Stats: s, passed: make([]int, len(s.stages)), year: s.since(year), quarter: s.since(quarter), half: s.since(halfYear)}
+	w := s.walker()
 	for i := range int32(s.snap.Len()) {
 		r, visits, ok := s.at(i)
 		if !ok {
 			continue
 		}
-		w.deal(&r, visits)
+		if !r.Archived {
+			f := &s.pipelines[r.Pipeline]
+			f.deals++
+			if len(visits) > 0 {
+				f.known++
+			}
+		}
 		if len(visits) > 0 {
 			w.history(&r, visits)
 		}
 	}
-	for i := range s.pipelines {
-		f := &s.pipelines[i]
-		f.cycles, f.lengths = newSample(f.lengths), nil
-		f.presumedAfter = max(2*f.cycles.Mean(), f.cycles.Quantile(0.99))
-	}
-	s.presume()
 }
 
-// at is deal i with its visits as of the moment of the numbers; no visits where its history is not known. ok is false for a
-// deal that there was not yet.
-func (s *Stats) at(i int32) (r crm.Row, visits []Visit, ok bool) {
-	r = s.snap.Deal(i)
-	if !s.past {
-		s.visits, _ = s.layout.visits(s.snap, &r, forever, s.visits[:0])
-		return r, s.visits, true
-	}
-	if r.Created > s.now {
-		return r, nil, false
-	}
-	if r.Status != crm.Open && r.Closed > s.now {
-		r.Status, r.Closed = crm.Open, 0
-	}
-	s.visits, ok = s.layout.visits(s.snap, &r, s.now, s.visits[:0])
-	if !ok {
-		return r, nil, true
-	}
-	if last := s.visits[len(s.visits)-1].Stage; last != r.Stage && last != crm.None {
-		r.Stage, r.Pipeline, r.Status = last, s.layout.pipeline[last], s.layout.kind[last]
-	}
-	return r, s.visits, true
-}
-
-// presume counts the open deals that are presumed lost, as closed deals of the stages that they visited.
-func (s *Stats) presume() {
-	status, archived := s.snap.Columns().Status, s.snap.Columns().Archived
-	for i := range int32(s.snap.Len()) {
-		if status[i] != crm.Open || archived[i] {
-			continue
-		}
-		if r := s.snap.Deal(i); !s.PresumedLost(r) {
-			continue
-		}
-		r, visits, ok := s.at(i)
-		if !ok || r.Status != crm.Open {
-			continue
-		}
-		s.pipelines[r.Pipeline].presumed++
-		s.layout.each(visits, func(stage int32) { s.stages[stage].closedAll++ })
-	}
-}
-
-// each calls f once for every open stage among the visits.
-func (l *layout) each(visits []Visit, f func(stage int32)) {
+// each calls f once for every open stage among the visits that began since history is known.
+func (s *Stats) each(visits []Visit, f func(stage int32)) {
+	l := s.layout
 	l.walk++
 	for _, v := range visits {
-		if v.Stage != crm.None && l.kind[v.Stage] == crm.Open && l.marks[v.Stage] != l.walk {
+		if v.Stage != crm.None && l.kind[v.Stage] == crm.Open && l.marks[v.Stage] != l.walk && v.Entered >= s.snap.Schema.HistoryFrom {
 			l.marks[v.Stage] = l.walk
 			f(v.Stage)
 		}
@@ -150,53 +205,107 @@ func (l *layout) each(visits []Visit, f func(stage int32)) {
 // walker goes over deals one by one.
 type walker struct {
 	*Stats
-	passed              []int // scratch: the deal that last passed the stage
-	year, quarter, half crm.Instant
-	number              int
+	passed                    []int // scratch: the deal that last passed the stage
+	kept, year, quarter, half crm.Instant
+	cohort                    []crm.Instant // per pipeline, the length of its p90 cycle; none without one
+	number                    int
+}
+
+func (s *Stats) walker() *walker {
+	w := &walker{
+		Stats: s, passed: make([]int, len(s.stages)), cohort: make([]crm.Instant, len(s.pipelines)),
+		kept: s.since(keptDays), year: s.since(year), quarter: s.since(quarter), half: s.since(halfYear),
+	}
+	for i := range s.pipelines {
+		w.cohort[i] = crm.Instant(s.pipelines[i].cycles.Quantile(0.9) * float64(24*time.Hour/time.Microsecond))
+	}
+	return w
 }
 
 // deal counts what needs no history.
-func (w *walker) deal(r *crm.Row, visits []Visit) {
+func (w *walker) deal(r *crm.Row, moves []crm.Move) {
 	f := &w.pipelines[r.Pipeline]
-	money := &f.money[r.Currency]
-	if !r.Archived {
-		f.deals++
-		if len(visits) > 0 {
-			f.known++
-		}
+	w.born(f, r)
+	if r.Status == crm.Open {
+		w.open(f, r)
+		return
 	}
-	switch {
-	case r.Status == crm.Open && !r.Archived:
-		f.open++
-		money.open++
-		w.stages[r.Stage].open++
-		if r.Amount != 0 {
-			f.openMoney.add(r.Currency, float64(r.Amount))
-			w.stages[r.Stage].money.add(r.Currency, float64(r.Amount))
-		} else if r.Known.Has(crm.FactAmount) {
-			f.amountless++
-		}
-	case r.Status == crm.Won && w.closedAfter(r, w.year):
-		f.won++
-		money.won++
-		if r.Closed > w.quarter {
-			f.won90++
-		}
-		if r.Amount != 0 {
-			f.wonMoney.add(r.Currency, float64(r.Amount))
-		}
-		if length := r.Closed - r.Created; r.Known.Has(crm.FactCreated) && !r.Created.IsZero() && length >= 0 && !w.createdClosed(r, visits) {
-			f.lengths = append(f.lengths, int64(length))
-			money.cycles++
-			money.cycleDays += length.Days(0)
-		}
-	case r.Status == crm.Lost && w.closedAfter(r, w.year):
+	if !w.closedAfter(r, w.kept) {
+		return
+	}
+	c := Closing{Deal: r.Index, At: r.Closed, Won: r.Status == crm.Won, Cycle: -1}
+	if length := r.Closed - r.Created; r.Known.Has(crm.FactCreated) && !r.Created.IsZero() && length >= 0 && !w.createdClosed(r, moves) {
+		c.Cycle = length.Days(0)
+	}
+	f.closings = append(f.closings, c)
+	if r.Closed > w.year {
+		w.closed(f, r, &c)
+	}
+}
+
+// born notes the creation of a deal.
+func (w *walker) born(f *pipelineFigures, r *crm.Row) {
+	if !r.Known.Has(crm.FactCreated) || r.Created.IsZero() || r.Created > w.now {
+		return
+	}
+	if f.oldest.IsZero() || r.Created < f.oldest {
+		f.oldest = r.Created
+	}
+	if r.Created <= w.kept {
+		return
+	}
+	b := birth{at: r.Created, added: r.Known.Has(crm.FactOrigin) && (r.Origin == crm.OriginImport || r.Origin == crm.OriginPlumbline)}
+	if r.Status == crm.Won && r.Known.Has(crm.FactClosed) && r.Closed <= w.now {
+		b.won = r.Closed
+	}
+	f.births = append(f.births, b)
+}
+
+func (w *walker) open(f *pipelineFigures, r *crm.Row) {
+	if r.Archived {
+		return
+	}
+	f.open++
+	f.money[r.Currency].open++
+	w.stages[r.Stage].open++
+	if r.Amount != 0 {
+		f.openMoney.add(r.Currency, float64(r.Amount))
+		w.stages[r.Stage].money.add(r.Currency, float64(r.Amount))
+	} else if r.Known.Has(crm.FactAmount) {
+		f.amountless++
+	}
+}
+
+// closed counts a deal closed in 365 days.
+func (w *walker) closed(f *pipelineFigures, r *crm.Row, c *Closing) {
+	money, lately := &f.money[r.Currency], b2i(r.Closed > w.quarter)
+	if !c.Won {
 		f.lost++
 		money.lost++
-		if r.Closed > w.quarter {
-			f.lost90++
+		f.lost90 += lately
+		if r.Amount != 0 {
+			f.lostMoney.add(r.Currency, float64(r.Amount))
 		}
+		return
 	}
+	f.won++
+	money.won++
+	f.won90 += lately
+	if r.Amount != 0 {
+		f.wonMoney.add(r.Currency, float64(r.Amount))
+	}
+	if c.Cycle >= 0 {
+		f.lengths = append(f.lengths, int64(r.Closed-r.Created))
+		money.cycles++
+		money.cycleDays += c.Cycle
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (w *walker) closedAfter(r *crm.Row, after crm.Instant) bool {
@@ -205,12 +314,12 @@ func (w *walker) closedAfter(r *crm.Row, after crm.Instant) bool {
 
 // createdClosed reports whether a deal was closed the moment it was created. A history that begins long after the creation,
 // as an import leaves it, says nothing of that, nor do days without a time.
-func (w *walker) createdClosed(r *crm.Row, visits []Visit) bool {
+func (w *walker) createdClosed(r *crm.Row, moves []crm.Move) bool {
 	if !w.snap.Schema.ClosedStages && r.Closed.Sub(r.Created) < time.Second && r.Closed != dayOf(r.Closed, w.snap.Zone()) {
 		return true
 	}
-	return len(visits) > 0 && visits[0].Stage != crm.None && w.layout.kind[visits[0].Stage] != crm.Open &&
-		visits[0].Entered.Sub(r.Created) < time.Hour
+	return r.Known.Has(crm.FactHistory) && len(moves) > 0 && moves[0].Stage != crm.None && w.layout.kind[moves[0].Stage] != crm.Open &&
+		moves[0].At.Sub(r.Created) < time.Hour
 }
 
 // history counts what rests on a deal's visits.
@@ -231,12 +340,10 @@ func (w *walker) history(r *crm.Row, visits []Visit) {
 			w.moved(f, v.Stage, visits[i+1].Stage)
 		}
 	}
-	if closedLately {
-		w.layout.each(visits, func(stage int32) {
+	if closedLately || !r.Archived && w.pipelines[r.Pipeline].presumedLost(r, w.now) {
+		w.each(visits, func(stage int32) {
 			w.stages[stage].closedAll++
-			if wonLately {
-				w.stages[stage].closedWon++
-			}
+			w.stages[stage].closedWon += b2i(wonLately)
 		})
 	}
 	w.conversions(r, visits)
@@ -261,8 +368,8 @@ func (w *walker) stay(f *stageFigures, r *crm.Row, v Visit, wonLately bool) {
 	if length < int64(shortVisit/time.Microsecond) {
 		return
 	}
-	if v.Entered > w.year {
-		f.stays = append(f.stays, length<<1|ended)
+	if v.Entered > w.kept && v.Entered >= w.snap.Schema.HistoryFrom {
+		f.stays = append(f.stays, stay{v.Entered, length<<1 | ended})
 	}
 	if r.Status == crm.Won && ended == 1 && end > w.year {
 		f.wonVisits = append(f.wonVisits, length)
@@ -281,31 +388,36 @@ func (w *walker) moved(f *stageFigures, from, to int32) {
 	}
 }
 
-// conversions counts, for every stage that the deal left for good in the window, whether it went on from there or was lost.
+// conversions notes, for every stage that the deal left for good, whether it went on from there or was lost, and whether it did
+// in time, if it is of the stage's cohort.
 func (w *walker) conversions(r *crm.Row, visits []Visit) {
 	l := w.layout
 	l.walk++
 	for i, v := range visits {
-		if v.Stage == crm.None || l.kind[v.Stage] != crm.Open || l.marks[v.Stage] == l.walk {
+		if v.Stage == crm.None || l.kind[v.Stage] != crm.Open || l.marks[v.Stage] == l.walk || v.Entered < w.snap.Schema.HistoryFrom {
 			continue
 		}
 		l.marks[v.Stage] = l.walk
-		left, on := v.Left, r.Status == crm.Won
+		left, on := v.Left, crm.Instant(0) // when it left for good, and when it was first further
 		for _, next := range visits[i+1:] {
 			switch {
 			case next.Stage == v.Stage:
 				left = next.Left
-			case next.Stage == crm.None || l.pipeline[next.Stage] != l.pipeline[v.Stage]:
+			case next.Stage == crm.None || l.pipeline[next.Stage] != l.pipeline[v.Stage] || !on.IsZero():
 			case l.kind[next.Stage] == crm.Won, l.kind[next.Stage] == crm.Open && l.order[next.Stage] > l.order[v.Stage]:
-				on = true
+				on = next.Entered
 			}
 		}
-		switch f := &w.stages[v.Stage]; {
-		case left <= w.year: // not left, or before the window
-		case on:
-			f.converted++
-		case r.Status == crm.Lost:
-			f.dropped++
+		if on.IsZero() && r.Status == crm.Won {
+			on = max(r.Closed, v.Entered+1) // a win whose time is not known is one all the same
+		}
+		f := &w.stages[v.Stage]
+		if left > w.kept && (!on.IsZero() || r.Status == crm.Lost) {
+			f.leavings = append(f.leavings, leaving{left, r.Index, !on.IsZero()})
+		}
+		if h := w.cohort[l.pipeline[v.Stage]]; h > 0 && v.Entered > w.year-h && v.Entered <= w.now-h {
+			f.cohort++
+			f.cohortOn += b2i(!on.IsZero() && on <= v.Entered+h)
 		}
 	}
 }
