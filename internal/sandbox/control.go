@@ -41,9 +41,9 @@ func (s *Server) controlMux() http.Handler {
 	return mux
 }
 
-// Truth lists the problems that were planted in the portals of the CRMs that are named, or in all of them, each once. Records have the
-// ids that their CRM gives them; those of a generated world have the same id everywhere. Not every CRM can have every problem: without a
-// name the list may hold some that only one of the portals has.
+// Truth lists the problems that were planted in the portals of the CRMs that are named, or in all of them, each once. A record has the id
+// that its CRM gives it, the first of them that has the problem: few ids differ, such as that of HubSpot's pipeline "default". Not every
+// CRM can have every problem: without a name the list may hold some that only one of the portals has.
 func (s *Server) Truth(crms ...string) []Planted {
 	truth, listed := []Planted{}, map[Planted]bool{}
 	for _, face := range s.order {
@@ -51,9 +51,14 @@ func (s *Server) Truth(crms ...string) []Planted {
 		if !ok || len(crms) > 0 && !slices.Contains(crms, face.Name()) {
 			continue
 		}
-		for _, planted := range planter.Truth() {
-			if !listed[planted] {
-				truth, listed[planted] = append(truth, planted), true
+		told := planter.Truth()
+		origins := told
+		if other, ok := face.(Renumberer); ok {
+			origins = other.Origins()
+		}
+		for i, planted := range told {
+			if !listed[origins[i]] {
+				truth, listed[origins[i]] = append(truth, planted), true
 			}
 		}
 	}

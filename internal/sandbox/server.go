@@ -40,6 +40,12 @@ type Planter interface {
 	Truth() []Planted
 }
 
+// Renumberer is a [Planter] whose CRM cannot carry every id of the world.
+type Renumberer interface {
+	// Origins are the problems of Truth in the same order, with the world's ids.
+	Origins() []Planted
+}
+
 // Tuner is a [Face] with settings of its own, which `PUT /control/settings/NAME` changes.
 type Tuner interface {
 	// Tune changes one setting; an unknown name or a wrong value is an error.

@@ -34,6 +34,8 @@ var (
 	_ sandbox.Face    = (*Face)(nil)
 	_ sandbox.Planter = (*Face)(nil)
 	_ sandbox.Tuner   = (*Face)(nil)
+
+	_ sandbox.Renumberer = (*Face)(nil)
 )
 
 // New makes the face of a world, for [sandbox.New]. The world must not change afterwards. The account's plan is growth, with a seat per
@@ -72,13 +74,20 @@ func (f *Face) current() *portal {
 	return f.portal
 }
 
-// Truth lists the problems that were planted in the world and can exist on Pipedrive, by Pipedrive's ids: a deal always has an owner here.
+// Truth lists the problems that were planted in the world and can exist on Pipedrive, by Pipedrive's ids.
 func (f *Face) Truth() []sandbox.Planted {
-	p := f.current()
+	p, out := f.current(), f.Origins()
+	for i := range out {
+		out[i].Subject.ID = p.ids.subject(out[i].Subject)
+	}
+	return out
+}
+
+// Origins are the problems of Truth by the world's ids. A deal always has an owner here.
+func (f *Face) Origins() []sandbox.Planted {
 	var out []sandbox.Planted
 	for _, planted := range f.world.Truth {
 		if planted.Policy != "owner-missing" {
-			planted.Subject.ID = p.ids.subject(planted.Subject)
 			out = append(out, planted)
 		}
 	}

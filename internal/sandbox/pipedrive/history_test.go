@@ -217,6 +217,13 @@ func TestTruthInPipedrivesIds(t *testing.T) {
 	if got := fmt.Sprint(s.sandbox.Truth()); got != want {
 		t.Errorf("truth %s, want %s", got, want)
 	}
+	var first string
+	for i, p := range s.sandbox.Face("pipedrive").(sandbox.Renumberer).Origins() {
+		first += fmt.Sprint(i, p.Subject.ID, ";")
+	}
+	if first != "01010;1default;" {
+		t.Errorf("by the world's ids: %s", first)
+	}
 	s.finish(s.request("GET", "/control/truth?crm=pipedrive")).is(200, "0/subject/id", "1010")
 }
 
