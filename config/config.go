@@ -21,6 +21,24 @@ type Known struct {
 	Connectors map[string]Connector
 	// Policies gives, per policy id, a constructor that returns a pointer to a fresh struct of the policy's default settings.
 	Policies map[string]func() any
+	// Own makes policies of the files that own_policies names; nil: there can be none.
+	Own func(files []File) Own
+}
+
+// File is a file that the configuration names, as it is. Path is for messages.
+type File struct {
+	Path string
+	Text []byte
+}
+
+// Own is what files of own policies hold.
+type Own struct {
+	// Policies are like [Known].Policies.
+	Policies map[string]func() any
+	// Broken are the ids of policies that are not there for their mistakes.
+	Broken []string
+	// Problems are the mistakes, with their sources.
+	Problems []Problem
 }
 
 // Config is the whole configuration, with defaults, the environment and inheritance worked in.
@@ -38,6 +56,7 @@ type Config struct {
 	Freeze      []Freeze             `yaml:"freeze" desc:"days on which nothing is written unasked"`
 	WriteWindow Window               `yaml:"write_window" desc:"the hours of the week in which something may be written unasked, for example Mon-Fri 08:00-18:00; empty: always"`
 	Limits      Limits               `yaml:"limits" desc:"how much may be written unasked"`
+	OwnPolicies []string             `yaml:"own_policies" desc:"files of policies that you wrote yourself, see own-policies.md"`
 	Portals     []Portal             `yaml:"portals" desc:"the connected CRM accounts"`
 
 	// Checks are the policies' settings where no portal says anything else: what an audit of a file uses.
@@ -123,10 +142,10 @@ func Default(k Known) *Config {
 	c := &Config{
 		Server:     Server{Listen: "127.0.0.1:8080"},
 		Store:      Store{URL: Secret{value: "sqlite:plumbline.db"}},
-		Connectors: map[string]Connector{},
-		Defaults:   Defaults{Schedule: "0 6 * * *", Timezone: "UTC"},
-		Guard:      Duration(14 * 24 * time.Hour),
-		Limits:     Limits{PerRun: 200, PerDay: 500, ShareOfOpen: 0.05},
+		Connectors: map[string]Connector{}, OwnPolicies: []string{},
+		Defaults: Defaults{Schedule: "0 6 * * *", Timezone: "UTC"},
+		Guard:    Duration(14 * 24 * time.Hour),
+		Limits:   Limits{PerRun: 200, PerDay: 500, ShareOfOpen: 0.05},
 	}
 	for name, conn := range k.Connectors {
 		c.Connectors[name] = conn

@@ -55,6 +55,7 @@ type decoder struct {
 	problems map[Problem]bool
 	spots    map[string]spot // by path
 	blots    map[int][]blot
+	broken   map[string]bool // own policies that could not be read
 }
 
 // Types that values are decoded into by their own rules.
@@ -103,7 +104,9 @@ func spotOf(n ast.Node) spot {
 func (d *decoder) sorted() Problems {
 	var out Problems
 	for p := range d.problems {
-		p.Source = d.source(p.Line)
+		if p.Source == "" { // else it is of another file
+			p.Source = d.source(p.Line)
+		}
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b Problem) int {

@@ -120,6 +120,7 @@ func (d *decoder) tree(b []byte) (root ast.Node) {
 func (d *decoder) root(c *Config, root ast.Node) {
 	top := place{env: "PLUMBLINE"}
 	kept := d.structure(top, root, reflect.ValueOf(c).Elem(), "portals", "policies")
+	d.ownPolicies(c)
 	policies := layer{at: top.key("policies"), node: kept["policies"], from: "policies"}
 	c.Checks = d.checks(policies)
 	at := place{path: "portals"}

@@ -20,6 +20,7 @@ type Check struct {
 	Policy   string
 	Pipeline string // name or id; "" is every pipeline
 	Stage    string // name or id within Pipeline; "" is every stage
+	Amounts  Band   // of the deals there only these; the zero value: those that no check with amounts takes
 	Enabled  *bool  // nil: as the policy is by default
 	Reason   string // why it is off, or set as it is
 	Severity string // "": as the policy grades
@@ -46,11 +47,15 @@ type layer struct {
 	at    place
 	node  ast.Node
 	from  string
-	depth int // 0: a policy, 1: a pipeline of it, 2: a stage of that
+	depth int // 0: a policy, 1: a pipeline of it, 2: a stage of that, bandDepth: amounts within any of these
+	band  Band
 }
 
+// bandDepth is the depth of a layer that is for amounts.
+const bandDepth = 3
+
 // inner are the keys under which a policy's layers hold narrower scopes, by depth, and what one of those is.
-var inner = [...]struct{ key, one string }{{"pipelines", "pipeline"}, {"stages", "stage"}, {}}
+var inner = [...]struct{ key, one string }{{"pipelines", "pipeline"}, {"stages", "stage"}, {}, {}}
 
 // checks works the layers, the widest first, into checks of every known policy.
 func (d *decoder) checks(layers ...layer) Checks {
@@ -59,7 +64,7 @@ func (d *decoder) checks(layers ...layer) Checks {
 	for i, l := range layers {
 		ms, _ := d.members(l.at, l.node)
 		for _, m := range ms {
-			if _, ok := d.known.Policies[m.name]; !ok {
+			if _, ok := d.known.Policies[m.name]; !ok && !d.broken[m.name] {
 				d.blot(m.value)
 				d.add(spotOf(m.key), l.at.key(m.name).path, "there is no such policy%s", Meant(m.name, ids))
 			}
@@ -81,17 +86,26 @@ func (d *decoder) checks(layers ...layer) Checks {
 	return out
 }
 
-// scopes makes a policy's checks: the one without a scope, then those of pipelines, and of stages within them.
+// scopes makes a policy's checks: the one without a scope, then those of pipelines, and of stages within them; behind each of
+// these those of its amounts.
 func (d *decoder) scopes(id string, layers []layer) []Check {
-	base, pipelines := d.check(Check{Policy: id}, layers, 0)
-	out := []Check{base}
+	var out []Check
+	add := func(c Check, layers []layer, depth int) map[string][]layer {
+		whole, narrower, bands := d.check(c, layers, depth)
+		out = append(out, whole)
+		for _, part := range divide(bands) {
+			c.Amounts = part.band
+			banded, _, _ := d.check(c, slices.Concat(layers, part.layers), bandDepth)
+			out = append(out, banded)
+		}
+		return narrower
+	}
+	pipelines := add(Check{Policy: id}, layers, 0)
 	for _, pipeline := range scopeNames(pipelines) {
 		within := append(slices.Clone(layers), pipelines[pipeline]...)
-		c, stages := d.check(Check{Policy: id, Pipeline: pipeline}, within, 1)
-		out = append(out, c)
+		stages := add(Check{Policy: id, Pipeline: pipeline}, within, 1)
 		for _, stage := range scopeNames(stages) {
-			c, _ := d.check(Check{Policy: id, Pipeline: pipeline, Stage: stage}, append(slices.Clone(within), stages[stage]...), 2)
-			out = append(out, c)
+			add(Check{Policy: id, Pipeline: pipeline, Stage: stage}, append(slices.Clone(within), stages[stage]...), 2)
 		}
 	}
 	return out
@@ -99,15 +113,19 @@ func (d *decoder) scopes(id string, layers []layer) []Check {
 
 func scopeNames(m map[string][]layer) []string { return slices.Sorted(maps.Keys(m)) }
 
-// check works layers into one check of a depth, and returns the layers of the next narrower scopes that they name.
-func (d *decoder) check(c Check, layers []layer, depth int) (Check, map[string][]layer) {
+// check works layers into one check of a depth, and returns the layers of the next narrower scopes that they name, and those
+// for amounts.
+func (d *decoder) check(c Check, layers []layer, depth int) (whole Check, narrower map[string][]layer, bands []layer) {
 	c.Settings, c.Origin, c.Fix = d.known.Policies[c.Policy](), map[string]string{}, "report"
-	narrower := map[string][]layer{}
+	narrower = map[string][]layer{}
 	var unfit error
 	var since layer // the one with which the settings began to be unfit
 	for _, l := range layers {
 		deeper := inner[l.depth]
 		aside := []string{"settings"}
+		if l.depth != bandDepth {
+			aside = append(aside, amountsKey)
+		}
 		if deeper.key != "" {
 			aside = append(aside, deeper.key)
 		}
@@ -118,6 +136,7 @@ func (d *decoder) check(c Check, layers []layer, depth int) (Check, map[string][
 		if err := validate(c.Settings); err == nil || unfit == nil || err.Error() != unfit.Error() {
 			unfit, since = err, l
 		}
+		bands = append(bands, d.bands(l, kept[amountsKey])...)
 		if deeper.key == "" || l.depth != depth {
 			continue
 		}
@@ -131,7 +150,7 @@ func (d *decoder) check(c Check, layers []layer, depth int) (Check, map[string][
 	if unfit != nil {
 		d.wrong(since.at.key("settings").path, "%v", unfit)
 	}
-	return c, narrower
+	return c, narrower, bands
 }
 
 // validate asks settings whether they fit together, where they can tell.

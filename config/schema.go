@@ -86,10 +86,15 @@ func policiesSchema(known Known) *jsonschema.Schema {
 	for _, id := range slices.Sorted(maps.Keys(known.Policies)) {
 		settings := reflected(reflect.TypeOf(known.Policies[id]()).Elem())
 		settings.Description = "the policy's own settings"
+		amounts := named(levelSchema(settings), `narrower settings for deals by amount: ">= 50000 EUR", "< 1000 EUR", "1000 - 50000 EUR"`)
+		amounts.PropertyNames = &jsonschema.Schema{Pattern: bandText.String()}
 		stage := levelSchema(settings)
+		stage.Properties.Set(amountsKey, amounts)
 		pipeline := levelSchema(settings)
+		pipeline.Properties.Set(amountsKey, amounts)
 		pipeline.Properties.Set("stages", named(stage, "narrower settings for stages, by name or id"))
 		policy := levelSchema(settings)
+		policy.Properties.Set(amountsKey, amounts)
 		policy.Properties.Set("pipelines", named(pipeline, "narrower settings for pipelines, by name or id"))
 		props.Set(id, policy)
 	}
@@ -169,6 +174,8 @@ func collect(out *[]Key, path string, v reflect.Value) {
 		case !single && field.Kind() == reflect.Struct:
 			*out = append(*out, Key{at, "", text})
 			collect(out, at, field)
+		case !single && field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.String:
+			*out = append(*out, Key{at, "", text})
 		case !single && field.Kind() == reflect.Slice:
 			*out = append(*out, Key{at, "", text})
 			collect(out, at+"[]", field.Index(0))
