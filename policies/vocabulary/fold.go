@@ -1,7 +1,6 @@
 package vocabulary
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -69,21 +68,37 @@ func splitCamel(s string) string {
 	return b.String()
 }
 
-var (
-	percent   = regexp.MustCompile(`\d+([.,]\d+)?\s*[%％﹪٪]`)
-	numbering = regexp.MustCompile(`^(?:(?:stage|step|phase|etape|stufe|schritt|etapa|fase|stadio|asama|adim|阶段|階段|ステージ|フェーズ|s|p) ?)?(?:第 ?)?\d+(?: \d+)* ?(?:[a-z] )?`)
-	trailing  = regexp.MustCompile(` \d+$`)
-)
-
 // FoldName folds the name of a stage: like [Fold], without its numbering ("3. ", "Stage 2:", "#1") and percentages ("(40 %)").
-// A name of nothing else keeps its digits.
+// A name of nothing else keeps its digits. Two names whose folds are equal read the same.
 func FoldName(s string) string {
-	folded := Fold(percent.ReplaceAllString(s, " "))
-	name := strings.TrimSpace(trailing.ReplaceAllString(numbering.ReplaceAllString(folded, ""), ""))
-	if name == "" {
-		return folded
+	folded := Fold(Unnumbered(s))
+	for {
+		again := Fold(Unnumbered(folded))
+		if len(again) >= len(folded) {
+			return folded
+		}
+		folded = again
 	}
-	return name
+}
+
+// Same reports whether two names of stages read the same: they differ in case, accents, width, emoji, numbering, percentages or
+// punctuation at most.
+func Same(a, b string) bool { return FoldName(a) == FoldName(b) }
+
+// Length counts what a reader sees of a name in letters and digits: accents, emoji, blanks and punctuation do not count.
+// dense is true where most of them are of a script that writes a syllable or a word in one character (Han, kana, Hangul).
+func Length(s string) (letters int, dense bool) {
+	packed := 0
+	for _, r := range norm.NFC.String(s) {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != 'ー' {
+			continue
+		}
+		letters++
+		if unbroken(r) || unicode.Is(unicode.Hangul, r) {
+			packed++
+		}
+	}
+	return letters, 2*packed > letters
 }
 
 // Readable reports whether the letters of a text are of scripts that the vocabulary has words in: Latin, Han and kana. A text
@@ -103,8 +118,9 @@ func Readable(s string) bool {
 }
 
 // spaceless reports whether a text has characters of a script that does not part words.
-func spaceless(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
-	})
+func spaceless(s string) bool { return strings.ContainsFunc(s, unbroken) }
+
+// unbroken reports whether a character is of a script that does not part words.
+func unbroken(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || r == 'ー'
 }

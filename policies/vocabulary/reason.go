@@ -2,7 +2,6 @@ package vocabulary
 
 import (
 	_ "embed"
-	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -65,14 +64,4 @@ func Reason(text string) (value string, ok bool) {
 // Blank reports whether a text says nothing: it has neither a letter nor a digit.
 func Blank(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
-}
-
-// Languages returns the languages that the tables have words in, sorted.
-func Languages() []string {
-	var list []string
-	for _, l := range rows(stagesTSV) {
-		list = append(list, l[1])
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
 }
