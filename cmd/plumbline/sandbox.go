@@ -50,7 +50,7 @@ func newSandbox(a *app) *cobra.Command {
 			"is ready. Only Pipedrive meters tokens; the rules of --faults hold for both, or below :path=/hubspot or /pipedrive alone.\n\n" + controlHelp,
 		Example: "  plumbline sandbox --deals 500 --seed 3\n  plumbline sandbox --load-csv deals.csv --stages \"New,Won=won,Lost=lost\"\n" +
 			"  plumbline sandbox --tier hubspot=starter,pipedrive=lite:3\n  plumbline sandbox --faults \"status=500:every=7;status=429:p=0.05\"",
-		Args:    noArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err
