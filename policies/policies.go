@@ -18,6 +18,10 @@ func All() []*audit.Policy {
 		design.StatusAsStage(),
 		design.UnusedStage(),
 		design.OftenSkippedStage(),
+		design.ProbabilityUnset(),
+		design.ProbabilityNotRising(),
+		design.ProbabilityMiscalibrated(),
+		design.NoStageTimeLimit(),
 
 		reasons.LostReasonFreeText(),
 

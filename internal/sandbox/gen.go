@@ -39,7 +39,7 @@ func Generate(opts GenOptions) *World {
 		g.makeClosed()
 		g.measure()
 		g.makeOpen()
-		if tooFew := g.unsupported(); len(tooFew) > 0 {
+		if tooFew := append(g.unsupported(), g.calibrate()...); len(tooFew) > 0 {
 			for _, p := range tooFew {
 				without[p] = true
 			}
@@ -59,18 +59,20 @@ type maker struct {
 	tracks []*track
 	closed []*draft
 	open   []*draft
+	odds   *rand.Rand // for what is planted in probabilities
 }
 
 func newMaker(opts GenOptions, without map[string]bool) *maker {
 	g := &maker{opts: opts, rng: rand.New(rand.NewPCG(opts.Seed, 0x706c756d626c696e)), plan: map[string]bool{}}
 	g.world = &World{Now: opts.Now}
 	g.choosePlan(without)
+	g.choosePlanOfOdds(without)
 	return g
 }
 
 // choosePlan draws for every policy even where the options decide, so that one seed gives one base account.
 func (g *maker) choosePlan(without map[string]bool) {
-	all := Plantable()
+	all := plantedByChance()
 	last := all[g.rng.IntN(len(all))]
 	for _, p := range all {
 		chosen := g.rng.Float64() < 0.6 || p == last
@@ -93,6 +95,7 @@ type track struct {
 	longLimit  band
 	source     string // of moves made by others than people
 	staleLimit []band
+	odds       []float64 // the open stages' probabilities
 }
 
 // step is an open stage's usual stay: log-normal, in days.

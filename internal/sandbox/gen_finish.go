@@ -35,6 +35,7 @@ func (g *maker) finish() *World {
 		id += 1 + g.rng.IntN(20_000)
 		w.Deals = append(w.Deals, f.archived(strconv.Itoa(id)))
 	}
+	w.plant(noStageTimeLimit, "portal", w.Account)
 	w.sortTruth()
 	return w
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// judge is a second reading of the sixteen policies, over a world as it stands and with nothing of the generator's. It lists
+// judge is a second reading of the policies, over a world as it stands and with nothing of the generator's. It lists
 // what is wrong, and every fact that lies within 20 % of a threshold.
 type judge struct {
 	w      *World
@@ -64,6 +64,7 @@ func judgeWorld(t *testing.T, w *World) *judge {
 		all = append(all, j.read(&w.Deals[i]))
 	}
 	j.portal(all)
+	j.odds(all)
 	for p := range w.Pipelines {
 		mine := slices.DeleteFunc(slices.Clone(all), func(d past) bool { return d.at.pipeline != p || d.deal.Archived })
 		var own []past

@@ -23,6 +23,11 @@ const (
 	ownerMissing      = "owner-missing"
 	ownerInactive     = "owner-inactive"
 	noNextActivity    = "no-next-activity"
+
+	probabilityUnset         = "probability-unset"
+	probabilityNotRising     = "probability-not-rising"
+	probabilityMiscalibrated = "probability-miscalibrated"
+	noStageTimeLimit         = "no-stage-time-limit"
 )
 
 // Plantable lists the policies of which the generator can plant problems. How it reads each of them, with the distance that
@@ -67,12 +72,27 @@ const (
 //	                       than 3 working days ago. Base: something planned ahead, or a touch or the creation within 1.3 days.
 //	                       Planted: nothing planned, no touch and no activity of the buyer within 8 days, created at least 8.5
 //	                       days ago; a note or a done task in between is no touch.
+//	probability-unset      subject pipeline, never the first. All open stages have one probability.
+//	probability-not-rising subject pipeline, never the first. A later open stage has a lower probability than an earlier one, both
+//	                       borne out by history.
+//	probability-miscalibrated subject stage. Of the deals closed within 365 d that visited it and the open ones presumed lost (older
+//	                       than twice the average and p99 of won cycles), n >= 30, the share won, drawn to the pipeline's own by ten
+//	                       deals, is 10 points or more from its probability, outside the 95 % interval, today and seven days ago.
+//	                       Base: n <= 24, or within 8 points, or as likely as one in ten; planted: n >= 36, 12 points, and less likely
+//	                       than one in a hundred for all stages together. Where probability-unset is planted it may come with it.
+//	no-stage-time-limit    subject portal (World.Account). In every account, healthy ones too: no stage rots, and that no limit is
+//	                       configured is no matter of the account's.
 //
 // The ids of all subjects are digits, so that every CRM can use them as they are and one list is true of all faces.
 //
 // Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
 // nothing, and their stay there counts as one in that pipeline's stage.
 func Plantable() []string {
+	return append(plantedByChance(), probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit)
+}
+
+// plantedByChance are those that a seed draws first; the order decides which.
+func plantedByChance() []string {
 	return []string{
 		tooManyStages, statusAsStage, unusedStage, oftenSkippedStage, lostFreeText, lostMissing, staleInStage, openTooLong,
 		stageSkipped, stageRegressed, closeDatePast, closeDateMissing, amountMissing, ownerMissing, ownerInactive, noNextActivity,
