@@ -30,12 +30,14 @@ func StaleInStage() *audit.Policy {
 		ID: "stale-in-stage", Title: "Stuck in its stage", Doc: staleInStageDoc,
 		Group: audit.Deals, Family: audit.FamilyActivity, Rank: 2, Severity: audit.High,
 		Needs: []audit.Need{audit.NeedStageEntry, audit.NeedHistory}, Sources: "S1 S2", Fix: audit.FixTask, Subject: crm.KindDeal,
-		Facts: crm.FactHistory | crm.FactStageEntry | crm.FactPlanned | crm.FactTouch | crm.FactBuyer | crm.FactCreated | crm.FactClosed,
+		Facts: crm.FactHistory | crm.FactStageEntry | crm.FactPlanned | crm.FactTouch | crm.FactBuyer | crm.FactCreated | crm.FactClosed |
+			crm.FactUpdated,
 		Message: `In "{{.stage}}" since {{date .entered_at}}` +
 			`{{if eq .limit_from "rotting"}}, nothing happened since {{date .active_at}}; deals rot after {{days .limit_days}} here` +
 			`{{else}}; the limit is {{days .limit_days}}` +
 			`{{if eq .limit_from "won deals"}}, from {{count .n_count}} stays of won deals{{else if eq .limit_from "default"}} by default{{end}}{{end}}` +
-			`{{if index . "planned"}}; an activity is planned{{end}}`,
+			`{{if index . "planned"}}; an activity is planned{{if index . "planned_at"}} for {{date .planned_at}}, which the CRM's rotting takes no notice of{{end}}{{end}}` +
+			`{{if index . "rots_at"}}; the CRM does not show it as rotting before {{date .rots_at}}, because something updated the deal on {{date .updated_at}} that is no activity{{end}}`,
 	}, staleInStage{Percentile: 0.9, MinVisits: 30, Floor: 7 * aDay, Ceiling: 180 * aDay, Default: 30 * aDay, Planned: 14 * aDay})
 }
 
@@ -108,6 +110,7 @@ func (s staleInStage) judge(p *audit.Pass, r crm.Row, limit stayLimit) {
 	facts := audit.Facts{"stage": stageName(p, r), "entered_at": entered.String(), "limit_days": limit.days.Float(), "limit_from": limit.from}
 	if limit.from == "rotting" {
 		facts["active_at"] = since.String()
+		s.compare(p, r, since, limit, facts)
 	}
 	if limit.n > 0 {
 		facts["n_count"] = float64(limit.n)
@@ -118,6 +121,24 @@ func (s staleInStage) judge(p *audit.Pass, r crm.Row, limit stayLimit) {
 		if soon {
 			severity = audit.Low
 		}
+		if soon && limit.from == "rotting" {
+			facts["planned_at"] = r.Planned.String()
+		}
 	}
 	p.Found(r, audit.Found{Severity: severity, Facts: facts, Since: due, Fix: task(p, r)})
+}
+
+// aside is how much later than the last activity an update must be to be something else: activities are logged after they took place.
+const aside = 24 * time.Hour
+
+// compare says where the CRM's own rotting differs from ours. It counts from the last update of the record, whatever that was, so
+// that one which is no activity, a field that was changed or a program that wrote, winds its clock up again. Both moments stay
+// where they are while the days pass.
+func (s staleInStage) compare(p *audit.Pass, r crm.Row, since crm.Instant, limit stayLimit, facts audit.Facts) {
+	updated := p.Snap.Updated(r.Index)
+	if !r.Known.Has(crm.FactUpdated) || updated < since.Add(aside) {
+		return
+	}
+	facts["updated_at"] = updated.String()
+	facts["rots_at"] = updated.Add(limit.days.Duration()).String()
 }
