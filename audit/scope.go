@@ -78,7 +78,7 @@ func groups(snap *crm.Snapshot, checks []Check) ([]group, error) {
 				problems = append(problems, err)
 			}
 		}
-		if c.fits() {
+		if c.Fits() {
 			g.checks = append(g.checks, c)
 		}
 	}
@@ -123,9 +123,9 @@ func (c *Check) valid() error {
 	return nil
 }
 
-// fits reports whether the scope can narrow what the policy judges: there is one portal, whatever pipeline a check names, a
+// Fits reports whether the scope can narrow what the policy judges: there is one portal, whatever pipeline a check names, a
 // pipeline is not judged by the settings of one of its stages, and only deals have amounts.
-func (c *Check) fits() bool {
+func (c *Check) Fits() bool {
 	if !c.Band.IsZero() && c.Policy.Subject != crm.KindDeal {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -65,6 +66,9 @@ func SettingText(v any) string {
 	}
 	if list, ok := v.([]string); ok {
 		return "[" + strings.Join(list, ", ") + "]"
+	}
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	if s := fmt.Sprint(v); s != "" {
 		return s
