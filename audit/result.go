@@ -15,6 +15,8 @@ type Input struct {
 	// Open are the ids of the findings that were open after the run before. An audit remembers nothing, so a finding that rests on
 	// a statistic can only stay open within its bounds ([Pass.Compare]) where it is told what was; nil: nothing was.
 	Open map[string]bool
+	// LossPhrases are the portal's own words for loss reasons, by the option's value; nil: it has none.
+	LossPhrases map[string][]string
 }
 
 // Result is an audit: kept as one JSON row per portal and run, and the only thing that exporter, web and report read.
@@ -37,6 +39,8 @@ type Result struct {
 	Findings       []Finding            `json:"findings"`
 	Unknown        []Unknown            `json:"unknown"`
 	Pipelines      []PipelineStats      `json:"pipelines"`
+	// UnclassifiedLosses are the commonest texts of loss reasons that could not be classified, at most 20.
+	UnclassifiedLosses []TextCount `json:"unclassified_losses"`
 }
 
 // ScorePart is one family's share of the score.

@@ -30,6 +30,7 @@ func run(ctx context.Context, in Input) (*Result, error) {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	r := newRunner(snap, in.Now)
+	r.shared.lossPhrases = in.LossPhrases
 	r.groups = groups
 	r.wasFound = in.Open
 	for i := range groups {
@@ -151,7 +152,7 @@ func (r *runner) result(groups []group) *Result {
 	out := &Result{
 		Portal: r.snap.Portal, CRM: r.snap.CRM, AsOf: r.now, Complete: c.Complete(), Incomplete: c.Gaps, Read: c.Read,
 		Judged: map[string]Judged{}, MissingNeeds: r.missingNeeds(), Findings: []Finding{}, Unknown: r.unknown,
-		Pipelines: r.stats.numbers(),
+		Pipelines: r.stats.numbers(), UnclassifiedLosses: append([]TextCount{}, r.shared.unclassified...),
 	}
 	if out.Incomplete == nil {
 		out.Incomplete = []crm.Gap{}

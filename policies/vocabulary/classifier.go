@@ -232,3 +232,25 @@ var reasonModel = sync.OnceValue(func() *model {
 	}
 	return m
 })
+
+// bareOthers are texts that say "other" and nothing more.
+var bareOthers = sync.OnceValue(func() map[string]bool {
+	m := map[string]bool{}
+	for _, l := range cells(reasonJunkTSV, 2) {
+		if l[0] == "other" {
+			for p := range strings.SplitSeq(l[1], "|") {
+				m[reasonForm(p)] = true
+			}
+		}
+	}
+	return m
+})
+
+// BareOther reports whether a text says that the reason is another one, and not which.
+func BareOther(text string) bool { return bareOthers()[reasonForm(text)] }
+
+// SaysNothing reports whether a text cannot serve as the detail of a reason: it is blank, junk, or a bare "other".
+func SaysNothing(text string) bool {
+	form := reasonForm(text)
+	return BareOther(text) || reasonJunk().is(text, form)
+}
