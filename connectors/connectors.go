@@ -41,6 +41,13 @@ type Refresher interface {
 	Refresh(ctx context.Context, schema crm.Schema) (crm.Schema, error)
 }
 
+// Surveyor reads what of a portal's set-up costs requests of its own and few policies look at.
+type Surveyor interface {
+	// Survey returns the schema with what the facts ask for filled in: Pipeline.Rules (FactRules), Schema.Outreach
+	// (FactOutreach). What cannot be read for lack of a scope is said in Schema.Unknown; any other failure is an error.
+	Survey(ctx context.Context, schema crm.Schema, facts crm.Fact) (crm.Schema, error)
+}
+
 // Historian reads the stage history of deals one by one, where it costs too much to come with a walk.
 type Historian interface {
 	// History yields the history of deals, of which it reads ID, Stage and Created, in the order given. It ends with the first

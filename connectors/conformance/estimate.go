@@ -24,6 +24,11 @@ func testEstimate(t *testing.T, s Subject) {
 			t.Errorf("the estimate %+v cost %d requests", e, own)
 		}
 		sch := schema(t, c)
+		if surveyor, ok := c.(connectors.Surveyor); ok {
+			if sch, err = surveyor.Survey(t.Context(), sch, crm.AllFacts); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if counter, ok := c.(connectors.Counter); ok {
 			if _, err := counter.Count(t.Context(), 0); err != nil {
 				t.Fatal(err)

@@ -95,7 +95,7 @@ func compare(t *testing.T, b *Bench, got map[string]crm.Deal) {
 				t.Errorf("deal %s: fact %b is not known", id, need)
 			}
 		}
-		if diff := cmp.Diff(w, judged(g, w, b.subject.Partial)); diff != "" && wrong < 5 {
+		if diff := cmp.Diff(w, judged(g, w, b.subject.Partial, b.subject.Rare)); diff != "" && wrong < 5 {
 			wrong++
 			t.Errorf("deal %s (- world, + connector):\n%s", id, diff)
 		}
@@ -103,12 +103,13 @@ func compare(t *testing.T, b *Bench, got map[string]crm.Deal) {
 }
 
 // judged takes out of a deal what the world does not say, and what the CRM says that it does not know.
-func judged(g, w crm.Deal, partial crm.Fact) crm.Deal {
+func judged(g, w crm.Deal, partial crm.Fact, rare bool) crm.Deal {
 	known := g.Known
 	g.Modified, g.Closed, g.Origin, g.Status, g.Known, g.Merged, g.LossDetail = 0, 0, 0, nil, 0, nil, ""
 	for i := range g.Moves {
 		g.Moves[i].Origin = 0
 	}
+	judgedRare(&g, &w, known, rare)
 	unsaid := partial &^ known
 	if unsaid.Has(crm.FactHistory) {
 		g.Moves = w.Moves

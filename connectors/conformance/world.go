@@ -65,6 +65,7 @@ func want(w *sandbox.World) map[string]crm.Deal {
 			e.StageEntry = e.Moves[n-1].At
 		}
 		touches(w, d, &e)
+		rare(w, d, &e)
 		out[d.ID] = e
 	}
 	return out

@@ -18,14 +18,16 @@ const Version = "2026-09"
 
 // The paths.
 const (
-	pathObjects      = "/crm/objects/" + Version + "/"
-	pathDeals        = pathObjects + "deals"
-	pathTasks        = pathObjects + "tasks"
-	pathPipelines    = "/crm/pipelines/" + Version + "/deals"
-	pathProperties   = "/crm/properties/" + Version + "/deals"
-	pathOwners       = "/crm/owners/" + Version
-	pathAssociations = "/crm/associations/" + Version + "/"
-	pathAccount      = "/account-info/" + Version + "/details"
+	pathObjects       = "/crm/objects/" + Version + "/"
+	pathDeals         = pathObjects + "deals"
+	pathTasks         = pathObjects + "tasks"
+	pathPipelines     = "/crm/pipelines/" + Version + "/deals"
+	pathAllProperties = "/crm/properties/" + Version + "/"
+	pathProperties    = pathAllProperties + "deals"
+	pathRules         = "/crm/pipelines-rules/" + Version + "/0-3/"
+	pathOwners        = "/crm/owners/" + Version
+	pathAssociations  = "/crm/associations/" + Version + "/"
+	pathAccount       = "/account-info/" + Version + "/details"
 )
 
 // The sizes of pages and batches that HubSpot allows.
@@ -40,14 +42,14 @@ const (
 	ownerPageSize   = 100
 )
 
-// History is asked for of this property alone.
+// The property that says where a deal stands.
 const propertyStage = "dealstage"
 
-func (c *reader) listDeals(ctx context.Context, properties []string, history, archived bool, after string) (list, error) {
+func (c *reader) listDeals(ctx context.Context, properties, history []string, archived bool, after string) (list, error) {
 	q := url.Values{"limit": {strconv.Itoa(pageSize)}, "archived": {strconv.FormatBool(archived)}, "properties": {strings.Join(properties, ",")}}
-	if history {
+	if len(history) > 0 {
 		q.Set("limit", strconv.Itoa(historyPageSize))
-		q.Set("propertiesWithHistory", propertyStage)
+		q.Set("propertiesWithHistory", strings.Join(history, ","))
 	}
 	if after != "" {
 		q.Set("after", after)
@@ -69,11 +71,8 @@ func (c *reader) searchDeals(ctx context.Context, s searchRequest) (list, error)
 }
 
 // readDeals reads deals by id, at most 100, or 50 with history. Those that do not exist are missing in the answer.
-func (c *reader) readDeals(ctx context.Context, ids, properties []string, history, archived bool) ([]row, error) {
-	in := batchInput{Inputs: inputs(ids), Properties: properties}
-	if history {
-		in.WithHistory = []string{propertyStage}
-	}
+func (c *reader) readDeals(ctx context.Context, ids, properties, history []string, archived bool) ([]row, error) {
+	in := batchInput{Inputs: inputs(ids), Properties: properties, WithHistory: history}
 	q := url.Values{"archived": {strconv.FormatBool(archived)}}
 	var out batch
 	err := c.do(ctx, "reading deals", rest.Request{
@@ -84,12 +83,40 @@ func (c *reader) readDeals(ctx context.Context, ids, properties []string, histor
 
 // readTasks reads tasks by id, at most 100.
 func (c *reader) readTasks(ctx context.Context, ids, properties []string) ([]row, error) {
+	return c.readObjects(ctx, "tasks", ids, properties, nil)
+}
+
+// readObjects reads records of a kind by id, at most 100, or 50 with history. Those that do not exist are missing.
+func (c *reader) readObjects(ctx context.Context, kind string, ids, properties, history []string) ([]row, error) {
 	var out batch
-	err := c.do(ctx, "reading tasks", rest.Request{
-		Operation: "tasks.batch-read", Method: "POST", Path: pathTasks + "/batch/read",
-		Query: url.Values{"archived": {"false"}}, Body: batchInput{Inputs: inputs(ids), Properties: properties},
+	err := c.do(ctx, "reading "+kind, rest.Request{
+		Operation: kind + ".batch-read", Method: "POST", Path: pathObjects + kind + "/batch/read",
+		Query: url.Values{"archived": {"false"}}, Body: batchInput{Inputs: inputs(ids), Properties: properties, WithHistory: history},
 	}, &out)
 	return out.Results, found(listed(out.Results, err))
+}
+
+// count asks a search how many records of a kind there are that fit all filters.
+func (c *reader) count(ctx context.Context, kind string, filters ...filter) (int64, error) {
+	var out list
+	err := c.do(ctx, "counting "+kind, rest.Request{
+		Operation: kind + ".search", Method: "POST", Path: pathObjects + kind + "/search", Lanes: []string{laneBurst, laneSearch},
+		Body: searchRequest{FilterGroups: []filterGroup{{filters}}, Properties: []string{"hs_timestamp"}, Limit: 1},
+	}, &out)
+	if err = listed(out.Results, err); err == nil && out.Total == nil {
+		err = errors.New("counting " + kind + ": the answer does not say how many there are")
+	}
+	if err != nil {
+		return 0, err
+	}
+	return *out.Total, nil
+}
+
+// getRules reads the rules of a pipeline of deals.
+func (c *reader) getRules(ctx context.Context, pipeline string) (rules, error) {
+	var out rules
+	err := c.do(ctx, "reading a pipeline's rules", rest.Request{Operation: "rules.get", Method: "GET", Path: pathRules + url.PathEscape(pipeline)}, &out)
+	return out, err
 }
 
 // listed makes an error of an answer without a list: it is no empty list, and must not make everything look gone.
@@ -122,9 +149,9 @@ func (c *reader) listPipelines(ctx context.Context) ([]pipeline, error) {
 	return out.Results, listed(out.Results, err)
 }
 
-func (c *reader) listProperties(ctx context.Context) ([]property, error) {
+func (c *reader) listProperties(ctx context.Context, kind string) ([]property, error) {
 	var out propertyList
-	err := c.do(ctx, "reading properties", rest.Request{Operation: "properties.list", Method: "GET", Path: pathProperties}, &out)
+	err := c.do(ctx, "reading properties", rest.Request{Operation: "properties.list", Method: "GET", Path: pathAllProperties + kind}, &out)
 	return out.Results, listed(out.Results, err)
 }
 

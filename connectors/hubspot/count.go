@@ -75,7 +75,7 @@ func (c *reader) goneByID(ctx context.Context, known []string, mine map[string]b
 	}
 	left := slices.DeleteFunc(slices.Clone(known), func(id string) bool { return !mine[id] })
 	for some := range slices.Chunk(slices.Clone(left), batchSize) {
-		rows, err := c.readDeals(ctx, some, []string{propModified}, false, false)
+		rows, err := c.readDeals(ctx, some, []string{propModified}, nil, false)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func (c *reader) goneByID(ctx context.Context, known []string, mine map[string]b
 // list walks over the deals, archived or not, with as little of each as will do.
 func (c *reader) list(ctx context.Context, archived bool) iter.Seq2[list, error] {
 	return rest.Pages(ctx, "", func(ctx context.Context, after string) (list, string, error) {
-		l, err := c.listDeals(ctx, []string{propertyStage, propMerged}, false, archived, after)
+		l, err := c.listDeals(ctx, []string{propertyStage, propMerged}, nil, archived, after)
 		return l, l.Paging.Next.After, err
 	})
 }

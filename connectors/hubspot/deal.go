@@ -16,15 +16,21 @@ type decoder struct {
 	loss     crm.LossReason
 	currency string // of the account
 	kinds    map[string]crm.Status
+	people   map[string]string // owner ids by user id
 	zone     *time.Location
 	now      crm.Instant
 }
 
 func newDecoder(s crm.Schema, facts crm.Fact, zone *time.Location, now time.Time) *decoder {
-	d := &decoder{facts: facts, loss: s.LossReason, currency: s.Currency, kinds: map[string]crm.Status{}, zone: zone, now: crm.At(now)}
+	d := &decoder{facts: facts, loss: s.LossReason, currency: s.Currency, kinds: map[string]crm.Status{}, people: map[string]string{}, zone: zone, now: crm.At(now)}
 	for _, p := range s.Pipelines {
 		for _, st := range p.Stages {
 			d.kinds[st.ID] = st.Kind
+		}
+	}
+	for _, u := range s.Users {
+		if u.UserID != "" {
+			d.people[u.UserID] = u.ID
 		}
 	}
 	return d
@@ -66,7 +72,7 @@ func (d *decoder) deal(r row) (crm.Deal, error) {
 	case stage == "":
 		return crm.Deal{}, errors.New("the deal has no stage")
 	}
-	f := &fields{texts: r.Properties, zone: d.zone, known: d.facts | crm.FactModified}
+	f := &fields{texts: r.Properties, zone: d.zone, known: d.facts&^neverGiven | crm.FactModified}
 	out := crm.Deal{ID: r.ID, Stage: stage, Archived: r.Archived}
 	out.Pipeline, _ = f.get(propPipeline)
 	if out.Modified = modified(r); out.Modified.IsZero() {
@@ -77,6 +83,7 @@ func (d *decoder) deal(r row) (crm.Deal, error) {
 	}
 	d.record(f, &out, r)
 	d.times(f, &out, r)
+	d.work(f, &out, r)
 	out.Known = f.known
 	return out, nil
 }
@@ -109,6 +116,12 @@ func (d *decoder) record(f *fields, out *crm.Deal, r row) {
 	}
 	if d.facts.Has(crm.FactCompany) {
 		out.Company = f.text(crm.FactCompany, propCompany)
+	}
+	if d.facts.Has(crm.FactType) {
+		out.Type = f.text(crm.FactType, propType)
+	}
+	if d.facts.Has(crm.FactSource) {
+		out.Source = channel(f.text(crm.FactSource, propChannel))
 	}
 	if d.facts.Has(crm.FactOrigin) {
 		out.Origin = origin(f.text(crm.FactOrigin, propSource))

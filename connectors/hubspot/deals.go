@@ -17,20 +17,23 @@ type walk struct {
 	work       crm.Work
 	decoder    *decoder
 	properties []string
-	history    bool
+	history    []string // properties of which every value is read
+	todo       todo
+	lacks      crm.Fact // what turned out to lack a scope
+	signed     *string  // property of quotes, once it was looked for
 }
 
 // Deals walks over every deal by the list, which carries history with its pages, or over the changed ones by a search,
 // which does not: their history is read in batches.
 func (c *reader) Deals(ctx context.Context, schema crm.Schema, work crm.Work) iter.Seq2[crm.Page, error] {
 	w := &walk{
-		reader: c, work: work, properties: wanted(work.Facts, schema.LossReason), history: work.Facts.Has(crm.FactHistory),
+		reader: c, work: work, properties: wanted(work.Facts, schema.LossReason), history: histories(work.Facts),
 		decoder: newDecoder(schema, work.Facts, c.setZone(schema.Zone), c.opts.Now()),
 	}
 	if work.Since.IsZero() {
-		return w.all(ctx)
+		return w.whole(ctx, w.all(ctx))
 	}
-	return w.changed(ctx)
+	return w.whole(ctx, w.changed(ctx))
 }
 
 // all walks over the list, in the order of ids.
@@ -57,6 +60,7 @@ func (w *walk) add(page *crm.Page, rows []row) {
 			continue
 		}
 		page.Deals = append(page.Deals, d)
+		w.note(&d, r)
 		for _, id := range d.Merged {
 			page.Gone = append(page.Gone, crm.Gone{ID: id, Why: "merged", Into: d.ID})
 		}
@@ -98,7 +102,7 @@ func (w *walk) changed(ctx context.Context) iter.Seq2[crm.Page, error] {
 func (w *walk) next(ctx context.Context, s *changes) (crm.Page, error) {
 	req := modifiedSince(s.since)
 	req.Limit, req.After, req.Properties = searchPageSize, s.after, []string{propModified}
-	if !w.history {
+	if len(w.history) == 0 {
 		req.Properties = w.properties
 	}
 	l, err := w.searchDeals(ctx, req)
@@ -110,7 +114,7 @@ func (w *walk) next(ctx context.Context, s *changes) (crm.Page, error) {
 	if w.work.Known != nil {
 		fresh = slices.DeleteFunc(fresh, func(r row) bool { return r.bad == nil && w.work.Known(r.ID, modified(r)) })
 	}
-	if w.history {
+	if len(w.history) > 0 {
 		err = w.read(ctx, &page, fresh)
 	} else {
 		w.add(&page, fresh)
@@ -182,7 +186,7 @@ func (w *walk) read(ctx context.Context, page *crm.Page, rows []row) error {
 			ids[r.ID] = true
 			ask = append(ask, r.ID)
 		}
-		got, err := w.readDeals(ctx, ask, w.properties, true, false)
+		got, err := w.readDeals(ctx, ask, w.properties, w.history, false)
 		if err != nil {
 			return err
 		}
@@ -205,7 +209,7 @@ func (w *walk) read(ctx context.Context, page *crm.Page, rows []row) error {
 func (c *reader) why(ctx context.Context, ids []string) ([]crm.Gone, error) {
 	var gone []crm.Gone
 	for some := range slices.Chunk(ids, batchSize) {
-		rows, err := c.readDeals(ctx, some, []string{propModified}, false, true)
+		rows, err := c.readDeals(ctx, some, []string{propModified}, nil, true)
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,7 @@ func at(t testing.TB, text string) crm.Instant {
 func testSchema() crm.Schema {
 	return crm.Schema{
 		Account: "1", Currency: "EUR", Zone: "Europe/Paris", UsersKnown: true,
-		Users: []crm.User{{ID: "7", Name: "Ada", Active: true}, {ID: "8", Name: "Bob"}},
+		Users: []crm.User{{ID: "7", Name: "Ada", Active: true, UserID: "9007"}, {ID: "8", Name: "Bob"}},
 		Pipelines: []crm.Pipeline{{ID: "default", Name: "Sales", Stages: []crm.Stage{
 			{ID: "new", Name: "New"}, {ID: "talk", Name: "Talk", Order: 1},
 			{ID: "closedlost", Name: "Won, whatever its id says", Order: 2, Kind: crm.Won}, {ID: "lost", Name: "Lost", Order: 3, Kind: crm.Lost},
@@ -58,8 +58,11 @@ func decode(t testing.TB, facts crm.Fact, text string) (crm.Deal, error) {
 	return newDecoder(testSchema(), facts, zone(t, "Europe/Paris"), testNow).deal(r)
 }
 
+// firstFacts are those up to FactModified.
+const firstFacts = crm.FactModified<<1 - 1
+
 func TestWholeDeal(t *testing.T) {
-	got, err := decode(t, crm.AllFacts, `{"id":"42","createdAt":"2026-01-02T03:04:05.006Z","updatedAt":"2026-11-01T00:00:00Z","archived":false,
+	got, err := decode(t, firstFacts, `{"id":"42","createdAt":"2026-01-02T03:04:05.006Z","updatedAt":"2026-11-01T00:00:00Z","archived":false,
 	"properties":{"dealname":"Big one","pipeline":"default","dealstage":"lost","hs_lastmodifieddate":"2026-11-02T00:00:00.001Z","hs_merged_object_ids":"51;42;1551",
 	"createdate":"2026-01-02T03:04:05.006Z","closedate":"2026-10-01T22:00:00Z","hubspot_owner_id":"7","amount":"1500.00","deal_currency_code":"USD",
 	"hs_v2_date_entered_current_stage":"2026-09-09T00:00:00Z","notes_last_contacted":"1793664000000","hs_sales_email_last_replied":"2026-09-01T00:00:00Z",
@@ -75,7 +78,7 @@ func TestWholeDeal(t *testing.T) {
 		ID: "42", Name: "Big one", Pipeline: "default", Stage: "lost", Owner: "7", Currency: "USD", Company: "99", Amount: 15_000_000,
 		Created: at(t, "2026-01-02T03:04:05.006Z"), Modified: at(t, "2026-11-02T00:00:00.001Z"), Closed: at(t, "2026-09-30T08:00:00Z"),
 		StageEntry: at(t, "2026-09-30T08:00:00Z"), CloseDate: at(t, "2026-10-01T22:00:00Z"), Touch: 1793664000000_000, Buyer: at(t, "2026-09-01T00:00:00Z"),
-		LossReason: "budget", LossText: "too dear", Origin: crm.OriginPerson, Known: crm.AllFacts, Merged: []string{"51", "1551"},
+		LossReason: "budget", LossText: "too dear", Origin: crm.OriginPerson, Known: firstFacts, Merged: []string{"51", "1551"},
 		Moves: []crm.StageMove{
 			{Stage: "new", At: at(t, "2026-01-02T03:04:05.006Z"), Origin: crm.OriginImport},
 			{Stage: "talk", At: at(t, "2026-02-01T08:00:00.5Z"), Origin: crm.OriginIntegration},

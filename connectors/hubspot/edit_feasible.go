@@ -34,7 +34,7 @@ type judge struct {
 // properties, and one for each property to be created.
 func (e *editor) Feasible(ctx context.Context, schema crm.Schema, edits []crm.Edit) ([]connectors.Verdict, error) {
 	e.setZone(schema.Zone)
-	all, err := e.listProperties(ctx)
+	all, err := e.listProperties(ctx, "deals")
 	if err != nil {
 		return nil, err
 	}

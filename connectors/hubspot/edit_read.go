@@ -66,7 +66,7 @@ func (e *editor) liveDeals(ctx context.Context, schema crm.Schema, refs []crm.Re
 	}
 	live := map[string]crm.Fields{}
 	for some := range slices.Chunk(ids(refs), batchSize) {
-		rows, err := e.readDeals(ctx, some, ask, false, false)
+		rows, err := e.readDeals(ctx, some, ask, nil, false)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (e *editor) filled(ctx context.Context, property string) (bool, error) {
 			some = append(some, r.ID)
 		}
 		for part := range slices.Chunk(some, batchSize) {
-			rows, err := e.readDeals(ctx, part, []string{property}, false, false)
+			rows, err := e.readDeals(ctx, part, []string{property}, nil, false)
 			if err != nil {
 				return false, err
 			}

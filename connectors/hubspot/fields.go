@@ -25,6 +25,19 @@ const (
 	propCompany    = "hs_primary_associated_company"
 	propSource     = "hs_object_source"
 	propLossText   = "closed_lost_reason"
+	propType       = "dealtype"
+	propChannel    = "hs_analytics_source"
+	propContacts   = "num_associated_contacts"
+	propTouches    = "num_contacted_notes" // calls, meetings and e-mails, those of the buyer too
+	propOverdue    = "hs_number_of_overdue_tasks"
+	propLines      = "hs_num_of_associated_line_items"
+	propEditor     = "hs_updated_by_user_id"
+)
+
+// neverGiven are the facts that no property of a deal gives; fetched are those that a page alone does not give.
+const (
+	neverGiven = crm.FactUpdated | crm.FactFirstMail | crm.FactRules | crm.FactOutreach
+	fetched    = crm.FactQuotes | crm.FactLineItems | crm.FactNextDue
 )
 
 // The properties that Plumbline makes for loss reasons.
@@ -55,6 +68,16 @@ func wanted(facts crm.Fact, loss crm.LossReason) []string {
 		{crm.FactLossDetail, []string{loss.DetailField}},
 		{crm.FactCompany, []string{propCompany}},
 		{crm.FactOrigin, []string{propSource}},
+		{crm.FactType, []string{propType}},
+		{crm.FactSource, []string{propChannel}},
+		{crm.FactContacts, []string{propContacts}},
+		{crm.FactTouches, []string{propTouches}},
+		{crm.FactFirstTouch, []string{propTouches, propTouch}},
+		{crm.FactFirstMeeting, []string{propMeeting}},
+		{crm.FactNextDue, []string{propPlanned, propOverdue}},
+		{crm.FactLineItems, []string{propLines}},
+		{crm.FactEditor, []string{propEditor}},
+		{crm.FactDates, []string{propClose}},
 	} {
 		if facts.Has(f.fact) {
 			names = append(names, f.names...)
@@ -62,6 +85,33 @@ func wanted(facts crm.Fact, loss crm.LossReason) []string {
 	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return n == "" })
+}
+
+// histories are the properties of which every value is read. They come with the deals, in pages of half the size.
+func histories(facts crm.Fact) []string {
+	var names []string
+	for _, h := range []struct {
+		facts crm.Fact // any of them
+		name  string
+	}{
+		{crm.FactHistory | crm.FactCloser, propertyStage},
+		{crm.FactDates, propClose},
+		{crm.FactFirstTouch, propTouch},
+		{crm.FactFirstMeeting, propMeeting},
+	} {
+		if facts&h.facts != 0 {
+			names = append(names, h.name)
+		}
+	}
+	return names
+}
+
+// channel reads what HubSpot says of the channel that a deal came by. What was not found online came by none that is known.
+func channel(source string) string {
+	if source == "OFFLINE" {
+		return ""
+	}
+	return source
 }
 
 // origin reads what HubSpot says of where a record or a change came from: an open set of names.

@@ -120,7 +120,7 @@ func TestAnAnswerWithoutAList(t *testing.T) {
 			return nil
 		}(),
 		"count":  func() error { _, err := c.Count(t.Context(), 0); return err }(),
-		"read":   func() error { _, err := c.readDeals(t.Context(), []string{"1"}, nil, false, false); return err }(),
+		"read":   func() error { _, err := c.readDeals(t.Context(), []string{"1"}, nil, nil, false); return err }(),
 		"owners": func() error { _, err := c.users(t.Context()); return err }(),
 		"lookup": func() error {
 			_, err := c.Lookup(t.Context(), testSchema(), []crm.Edit{{Key: "k", Op: crm.OpAddTask, After: crm.Fields{crm.FieldDeal: "1"}}})

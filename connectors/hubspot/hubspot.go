@@ -32,8 +32,9 @@ const (
 func Type() connectors.Type {
 	return connectors.Type{Name: "hubspot", Open: Open, Auth: connectors.Auth{
 		Authorize: "/oauth/authorize", Token: "/oauth/" + Version + "/token",
-		Scopes:       []string{scopeAccount, scopeDeals},
-		Optional:     []string{scopeOwners, scopeWriteDeals, scopeSchemas, scopeWriteProperty, scopeTasks, scopeWriteTasks},
+		Scopes: []string{scopeAccount, scopeDeals},
+		Optional: []string{scopeOwners, scopeWriteDeals, scopeSchemas, scopeWriteProperty, scopeTasks, scopeWriteTasks,
+			scopeMails, scopeQuotes, scopeLineItems, scopeRules},
 		AccountField: "hub_id", ScopesField: "scopes",
 	}}
 }
@@ -58,6 +59,7 @@ var (
 	_ connectors.Counter   = (*reader)(nil)
 	_ connectors.Sweeper   = (*reader)(nil)
 	_ connectors.Refresher = (*reader)(nil)
+	_ connectors.Surveyor  = (*reader)(nil)
 	_ connectors.Comparer  = (*reader)(nil)
 	_ connectors.Prober    = (*reader)(nil)
 	_ connectors.Editor    = (*editor)(nil)

@@ -19,6 +19,10 @@ const (
 	scopeWriteDeals    = "crm.objects.deals.write"
 	scopeWriteTasks    = "crm.objects.contacts.write"
 	scopeWriteProperty = "crm.schemas.deals.write"
+	scopeQuotes        = "crm.objects.quotes.read"
+	scopeLineItems     = "crm.objects.line_items.read"
+	scopeMails         = "sales-email-read"
+	scopeRules         = "crm.pipelines.governance.read"
 )
 
 // Probe finds out what the connection may do, by one cheap read each. What it may write cannot be tried without writing, so

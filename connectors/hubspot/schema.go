@@ -19,7 +19,10 @@ import (
 // Schema reads the portal's set-up in five requests, and one more for each further hundred owners: pipelines, properties,
 // owners active and archived, and the account.
 func (c *reader) Schema(ctx context.Context) (crm.Schema, error) {
-	s := crm.Schema{Scopes: c.opts.Scopes, ClosedStages: true}
+	s := crm.Schema{
+		Scopes: c.opts.Scopes, ClosedStages: true, ShippedSets: shippedSets(),
+		ProbabilityStep: 0.1, ProbabilityMin: 0.1, ProbabilityMax: 0.9, ProbabilityUnit: 1,
+	}
 	acc, err := c.getAccount(ctx)
 	if err != nil && !missing(err) {
 		return s, err
@@ -32,13 +35,14 @@ func (c *reader) Schema(ctx context.Context) (crm.Schema, error) {
 	if s, err = c.Refresh(ctx, s); err != nil {
 		return s, err
 	}
-	all, err := c.listProperties(ctx)
+	all, err := c.listProperties(ctx, "deals")
 	if err != nil {
 		return s, err
 	}
 	properties := c.keep(all)
 	s.LossReason = c.lossReason(properties)
 	s.Unknown = append(s.Unknown, absent(properties, s.LossReason)...)
+	s.Unknown = append(s.Unknown, c.untold()...)
 	switch s.Users, err = c.users(ctx); {
 	case err == nil:
 		s.UsersKnown = true
@@ -59,13 +63,17 @@ func (c *reader) Refresh(ctx context.Context, previous crm.Schema) (crm.Schema, 
 	if err != nil {
 		return previous, err
 	}
+	surveyed := map[string]*crm.Rules{}
+	for _, p := range previous.Pipelines {
+		surveyed[p.ID] = p.Rules
+	}
 	previous.Pipelines = nil
 	slices.SortStableFunc(all, func(a, b pipeline) int { return cmp.Compare(a.DisplayOrder, b.DisplayOrder) })
 	for _, p := range all {
 		if p.Archived {
 			continue
 		}
-		out := crm.Pipeline{ID: p.ID, Name: p.Label, Order: len(previous.Pipelines), Created: c.when(p.CreatedAt), Updated: c.when(p.UpdatedAt)}
+		out := crm.Pipeline{ID: p.ID, Name: p.Label, Order: len(previous.Pipelines), Created: c.when(p.CreatedAt), Updated: c.when(p.UpdatedAt), Rules: surveyed[p.ID]}
 		slices.SortStableFunc(p.Stages, func(a, b stage) int { return cmp.Compare(a.DisplayOrder, b.DisplayOrder) })
 		for _, st := range p.Stages {
 			if st.Archived {
@@ -74,8 +82,9 @@ func (c *reader) Refresh(ctx context.Context, previous crm.Schema) (crm.Schema, 
 			kind, probability := kindOf(st)
 			out.Stages = append(out.Stages, crm.Stage{
 				ID: st.ID, Name: st.Label, Order: len(out.Stages), Kind: kind, Probability: probability,
-				Created: c.when(st.CreatedAt), Updated: c.when(st.UpdatedAt),
+				Created: c.when(st.CreatedAt), Updated: c.when(st.UpdatedAt), Shipped: shipped[st.ID],
 			})
+			out.Changed = max(out.Changed, c.when(st.CreatedAt), c.when(st.UpdatedAt))
 		}
 		previous.Pipelines = append(previous.Pipelines, out)
 	}
@@ -121,7 +130,8 @@ func (c *reader) users(ctx context.Context) ([]crm.User, error) {
 				}
 				known[o.ID] = true
 				name := cmp.Or(strings.TrimSpace(o.FirstName+" "+o.LastName), o.Email, o.ID)
-				users = append(users, crm.User{ID: o.ID, Name: name, Email: o.Email, Active: !archived && !o.Archived, Queue: o.Type == "QUEUE"})
+				users = append(users, crm.User{ID: o.ID, Name: name, Email: o.Email, Active: !archived && !o.Archived, Queue: o.Type == "QUEUE",
+					UserID: cmp.Or(plain(o.UserID), plain(o.EverUserID))})
 			}
 		}
 	}
@@ -166,6 +176,14 @@ func absent(properties map[string]property, loss crm.LossReason) []crm.MissingFa
 		{crm.FactTouch, []string{propTouch}},
 		{crm.FactBuyer, []string{propReply, propMeeting}},
 		{crm.FactPlanned, []string{propPlanned}},
+		{crm.FactType, []string{propType}},
+		{crm.FactSource, []string{propChannel}},
+		{crm.FactContacts, []string{propContacts}},
+		{crm.FactTouches | crm.FactFirstTouch, []string{propTouches}},
+		{crm.FactFirstMeeting, []string{propMeeting}},
+		{crm.FactNextDue, []string{propOverdue}},
+		{crm.FactLineItems, []string{propLines}},
+		{crm.FactEditor, []string{propEditor}},
 		{crm.FactLossReason, []string{loss.Field}},
 		{crm.FactLossDetail, []string{loss.DetailField}},
 	} {

@@ -44,6 +44,16 @@ type entry struct {
 	Value      string `json:"value"`
 	Timestamp  string `json:"timestamp"`
 	SourceType string `json:"sourceType"`
+	// User is who wrote it; none where it was a program without a user.
+	User json.RawMessage `json:"updatedByUserId"`
+}
+
+// plain is an id that may be written as a number, as a text or not at all.
+func plain(id json.RawMessage) string {
+	if string(id) == "null" {
+		return ""
+	}
+	return strings.Trim(string(id), `"`)
 }
 
 // row is an object that may not be readable: one bad record must not take its page with it.
@@ -125,6 +135,20 @@ type stage struct {
 	Archived     bool              `json:"archived"`
 }
 
+// rules are what a pipeline forbids.
+type rules struct {
+	Validation struct {
+		NoBack rule `json:"noBackwardsMovementRule"`
+		NoSkip rule `json:"noSkippingStagesRule"`
+	} `json:"governanceValidationRules"`
+}
+
+// rule holds for every stage of a pipeline, or for some.
+type rule struct {
+	All    bool     `json:"enabledForAllStages"`
+	Stages []string `json:"pipelineStageIds"`
+}
+
 type propertyList struct {
 	Results []property `json:"results"`
 }
@@ -163,12 +187,15 @@ type ownerList struct {
 }
 
 type owner struct {
-	ID        string `json:"id"`
-	Email     string `json:"email"`
-	Type      string `json:"type"`
-	FirstName string `json:"firstName"`
-	LastName  string `json:"lastName"`
-	Archived  bool   `json:"archived"`
+	ID    string `json:"id"`
+	Email string `json:"email"`
+	Type  string `json:"type"`
+	// UserID names the person where HubSpot says who did something; the id of one who is active no more is only in EverUserID.
+	UserID     json.RawMessage `json:"userId"`
+	EverUserID json.RawMessage `json:"userIdIncludingInactive"`
+	FirstName  string          `json:"firstName"`
+	LastName   string          `json:"lastName"`
+	Archived   bool            `json:"archived"`
 }
 
 type account struct {

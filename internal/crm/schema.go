@@ -101,6 +101,9 @@ type User struct {
 	Email  string `json:"email,omitempty"`
 	Active bool   `json:"active"`
 	Queue  bool   `json:"queue,omitempty"`
+	// UserID is what the CRM calls the person where it says who changed or closed a deal; "": the same as ID. Connectors give
+	// Deal.Editor and Deal.Closer as ID where the person is listed.
+	UserID string `json:"user_id,omitempty"`
 }
 
 // LossReasonKind tells how a portal records why a deal was lost.

@@ -143,9 +143,38 @@ func (b *bench) same(t *testing.T, snap *crm.Snapshot) {
 	}
 }
 
+// onPages are the facts that HubSpot gives with the pages of deals.
+const onPages = crm.AllFacts &^ (crm.FactQuotes | crm.FactLineItems | crm.FactNextDue | crm.FactRules | crm.FactOutreach)
+
+// TestHubSpotSurvey reads what costs requests of its own: the quotes of all deals, by 1,000, each pipeline's rules, and three
+// counts of touches. Rules keep the moment at which they were first seen; a poll leaves them as they are.
+func TestHubSpotSurvey(t *testing.T) {
+	const deals = 230
+	b := newBench(t, deals)
+	s, snap := b.sync(t)
+	lines := snap.Schema.Pipelines
+	if n := int64((deals+49)/50 + 6 + 1 + len(lines) + 3); s.Requests > n {
+		t.Errorf("a full pull of %d deals made %d requests, of %d", deals, s.Requests, n)
+	}
+	seen := crm.At(b.opts.Now())
+	for _, hours := range []int{1, 25, 100 * 24} { // a poll, a sweep, a full walk
+		b.pass(time.Duration(hours) * time.Hour)
+		_, snap = b.sync(t)
+		for _, p := range snap.Schema.Pipelines {
+			if p.Rules == nil || p.Rules.Since > seen || p.Rules.Since.IsZero() {
+				t.Errorf("%d hours later the rules of pipeline %s are %+v, first seen at %v", hours, p.ID, p.Rules, seen)
+			}
+		}
+		if !snap.Schema.OutreachKnown || len(snap.Schema.Outreach) != 3 || !snap.Schema.RulesAvailable {
+			t.Errorf("%d hours later touches by kind are %v", hours, snap.Schema.Outreach)
+		}
+	}
+}
+
 func TestHubSpotPortal(t *testing.T) {
 	const deals = 230
 	b := newBench(t, deals)
+	b.opts.Facts = onPages
 	s, snap := b.sync(t)
 	if n := b.server.Counters().Total("hubspot"); s.Requests != n || n > (deals+49)/50+6 {
 		t.Errorf("a full pull of %d deals made %d requests, %d by its own count", deals, n, s.Requests)

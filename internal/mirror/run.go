@@ -102,6 +102,9 @@ func (r *run) resettled() bool {
 // readSchema reads the whole set-up. The moment since which every move is known stays the one that it was at first.
 func (r *run) readSchema(ctx context.Context) (crm.Schema, error) {
 	s, err := r.conn.Schema(ctx)
+	if err == nil {
+		s, err = r.survey(ctx, s)
+	}
 	_, s.HistoryByDeal = r.conn.(connectors.Historian)
 	if err == nil && r.base != nil && r.base.Schema.Account == s.Account && r.base.Schema.HistoryFrom < s.HistoryFrom {
 		s.HistoryFrom = r.base.Schema.HistoryFrom

@@ -35,7 +35,14 @@ type Pipeline struct {
 	ID, Label string
 	Created   time.Time
 	Stages    []Stage
+	// Changed is when a stage was last changed; zero: never since Created.
+	Changed time.Time
+	// Rules are the moves that the CRM forbids; nil: none. Only some plans have rules at all.
+	Rules *Rules
 }
+
+// Rules forbid leaving out stages, and going back.
+type Rules struct{ NoSkip, NoBack bool }
 
 // Stage is a stage. Probability 1 is won, 0 is lost, anything between is open.
 type Stage struct {
@@ -76,6 +83,12 @@ type Deal struct {
 	Activities []Activity
 	// StageEntered is the entry into the present stage where Moves is empty and the entry is known all the same.
 	StageEntered time.Time
+	Type         string       // kind of deal, as the option's value: "newbusiness", "existingbusiness"; "" none
+	Channel      string       // as the CRM names where it came from: "ORGANIC_SEARCH", "OFFLINE", …; "" none
+	Editor       string       // owner id of who changed it last, "" nobody
+	Dates        []DateChange // every value of CloseDate, oldest first; empty: it was set with the last move
+	Quotes       []Quote
+	LineItems    []LineItem
 	// External is the deal's id in the file it came from; "" for generated deals.
 	External string
 }
@@ -85,6 +98,27 @@ type Move struct {
 	Stage  string
 	At     time.Time
 	Source string // "CRM_UI", "AUTOMATION_PLATFORM", "INTEGRATION", …
+	By     string // owner id of who made it, "" nobody
+}
+
+// DateChange is one value that a deal's close date was given.
+type DateChange struct {
+	At, To time.Time // To zero: cleared
+	Source string
+	By     string // owner id, "" nobody
+}
+
+// Quote is an offer to the buyer. Moments that it has not reached are zero.
+type Quote struct {
+	Title                            string
+	Created, Published, Signed, Paid time.Time
+	Expires                          time.Time // the last day on which it is valid
+}
+
+// LineItem is one line of what is sold.
+type LineItem struct {
+	Name   string
+	Amount string // decimal text, of the whole line
 }
 
 // Activity is one thing done or planned for a deal. A call, e-mail or meeting that is done and not inbound is a touch; a task,

@@ -28,6 +28,11 @@ func newKinds() kindTable {
 			shown: []string{"hs_createdate", "hs_lastmodifieddate", "hs_object_id"}}
 		return k
 	}
+	sales := func(name, singular, id, title string) *kind {
+		return &kind{name: name, singular: singular, typeID: id, searched: []string{title}, modified: "hs_lastmodifieddate",
+			read: []string{"crm.objects." + name + ".read"}, write: []string{"crm.objects." + name + ".write"},
+			shown: []string{title, "hs_createdate", "hs_lastmodifieddate", "hs_object_id"}}
+	}
 	emails := activity("emails", "email", "0-49", "hs_email_subject", "hs_email_text")
 	emails.read = []string{"crm.objects.contacts.read", "sales-email-read"}
 	return kindTable{
@@ -43,6 +48,8 @@ func newKinds() kindTable {
 			read: []string{"crm.objects.contacts.read"}, write: []string{"crm.objects.contacts.write"},
 			shown:    []string{"firstname", "lastname", "email", "createdate", "lastmodifieddate", "hs_object_id"},
 			searched: []string{"firstname", "lastname", "email"}},
+		sales("quotes", "quote", "0-14", "hs_title"),
+		sales("line_items", "line_item", "0-8", "name"),
 		activity("tasks", "task", "0-27", "hs_task_subject", "hs_task_body"),
 		activity("notes", "note", "0-46", "hs_note_body"),
 		activity("calls", "call", "0-48", "hs_call_title", "hs_call_body"),
@@ -88,6 +95,8 @@ func newLinkTypes() []linkType {
 			linkType{from: to, to: from, id: back, name: other + "_to_" + one})
 	}
 	pair("deals", "contacts", 3, 4, "deal", "contact")
+	pair("deals", "line_items", 19, 20, "deal", "line_item")
+	pair("deals", "quotes", 63, 64, "deal", "quote")
 	pair("calls", "deals", 206, 205, "call", "deal")
 	pair("calls", "contacts", 194, 193, "call", "contact")
 	pair("calls", "companies", 182, 181, "call", "company")

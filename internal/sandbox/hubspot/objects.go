@@ -19,6 +19,7 @@ type historyEntry struct {
 	Timestamp  string `json:"timestamp"`
 	SourceType string `json:"sourceType"`
 	SourceID   string `json:"sourceId,omitempty"`
+	UserID     int64  `json:"updatedByUserId,omitempty"`
 }
 
 // inlineLink is an association in an object's own answer.
@@ -51,7 +52,7 @@ type selection struct {
 // alwaysShown are the properties that every answer holds.
 func (k *kind) alwaysShown() []string {
 	created := "createdate"
-	if k.activity {
+	if k.activity || k.name == "quotes" || k.name == "line_items" {
 		created = "hs_createdate"
 	}
 	return []string{created, k.modified, "hs_object_id"}
@@ -98,7 +99,8 @@ func (p *portal) view(r *record, want selection, c *call) object {
 	return o
 }
 
-// history lists what a property was, newest first. What is calculated has its present value alone.
+// history lists what a property was, newest first. What is calculated has its present value alone, but for roll-ups
+// of times, which were what they are told to have been.
 func (p *portal) history(r *record, name string, now time.Time) ([]historyEntry, bool) {
 	value, known := p.value(r, name, now)
 	if !known {
@@ -106,7 +108,10 @@ func (p *portal) history(r *record, name string, now time.Time) ([]historyEntry,
 	}
 	entries := []historyEntry{}
 	for _, v := range slices.Backward(r.fields[name]) {
-		entries = append(entries, historyEntry{Value: v.value, Timestamp: stamp(v.at), SourceType: v.source, SourceID: v.sourceID})
+		entries = append(entries, historyEntry{Value: v.value, Timestamp: stamp(v.at), SourceType: v.source, SourceID: v.sourceID, UserID: v.user})
+	}
+	if rolled := r.rolledHistory(name, now); rolled != nil {
+		return rolled, true
 	}
 	if len(entries) == 0 && value != "" {
 		entries = append(entries, historyEntry{Value: value, Timestamp: stamp(r.modifiedAt(now)), SourceType: "CALCULATED"})

@@ -49,6 +49,14 @@ func (p *portal) loadOwners() {
 	slices.SortFunc(p.owners, func(a, b *owner) int { return compareIDs(a.id, b.id) })
 }
 
+// userOf is the user id of an owner; 0 for nobody.
+func (p *portal) userOf(owner string) int64 {
+	if o := p.owner(owner); o != nil {
+		return o.userID
+	}
+	return 0
+}
+
 func (p *portal) owner(id string) *owner {
 	for _, o := range p.owners {
 		if o.id == id {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/plumbline/plumbline/internal/sandbox"
 )
 
 // pipeline is a pipeline of deals.
@@ -12,6 +14,7 @@ type pipeline struct {
 	order            int
 	created, updated time.Time
 	stages           []*stage
+	rules            sandbox.Rules
 }
 
 // stage is a stage. Whether it is closed follows from its probability: HubSpot keeps no flag of its own.
@@ -82,6 +85,12 @@ func (p *portal) loadPipelines() {
 		for j, s := range l.Stages {
 			line.stages = append(line.stages, &stage{id: s.ID, label: s.Label, order: j, probability: s.Probability,
 				created: l.Created, updated: l.Created})
+		}
+		if len(line.stages) > 0 {
+			line.stages[0].updated = later(l.Created, l.Changed)
+		}
+		if l.Rules != nil {
+			line.rules = *l.Rules
 		}
 		p.lines = append(p.lines, line)
 	}

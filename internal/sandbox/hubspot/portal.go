@@ -136,6 +136,7 @@ func (p *portal) loadDeals(now time.Time) {
 				join(r, contact)
 			}
 		}
+		next = p.loadSale(r, d, next)
 		for j := range d.Activities {
 			next++
 			p.loadActivity(r, &d.Activities[j], strconv.FormatInt(next, 10), now)
@@ -151,21 +152,30 @@ func (p *portal) loadDeal(deals *kind, d *sandbox.Deal) *record {
 	source := cmp.Or(d.Source, "CRM_UI")
 	r := p.start(deals, d.ID, created, source,
 		"dealname", d.Name, "pipeline", d.Pipeline, "hubspot_owner_id", d.Owner, "amount", d.Amount,
-		"deal_currency_code", d.Currency, "hs_object_source", source, "hs_object_source_label", source, externalID, d.External)
+		"deal_currency_code", d.Currency, "hs_object_source", source, "hs_object_source_label", source, externalID, d.External,
+		"dealtype", d.Type, "hs_analytics_source", d.Channel)
+	if user := p.userOf(d.Editor); user != 0 {
+		r.fields["hs_updated_by_user_id"] = []version{{value: itoa(user), at: created, source: source}}
+	}
 	moves := d.Moves
 	if len(moves) == 0 {
 		moves = []sandbox.Move{{Stage: d.Stage, At: later(d.Created, d.StageEntered), Source: source}}
 	}
 	for _, m := range moves {
 		at := m.At.Truncate(time.Millisecond)
-		r.put("dealstage", version{value: m.Stage, at: at, source: cmp.Or(m.Source, "CRM_UI")})
+		r.put("dealstage", version{value: m.Stage, at: at, source: cmp.Or(m.Source, "CRM_UI"), user: p.userOf(m.By)})
 		r.touch(at)
 	}
 	// What is known of a deal's end was written with its last move.
 	last := version{at: r.modified, source: "CRM_UI"}
-	if !d.CloseDate.IsZero() {
+	if !d.CloseDate.IsZero() && len(d.Dates) == 0 {
 		last.value = stamp(d.CloseDate)
 		r.put("closedate", last)
+	}
+	for _, c := range d.Dates {
+		at := c.At.Truncate(time.Millisecond)
+		r.put("closedate", version{value: stampOrEmpty(c.To), at: at, source: cmp.Or(c.Source, "CRM_UI"), user: p.userOf(c.By)})
+		r.touch(at)
 	}
 	last.value = d.LossReason
 	r.put("closed_lost_reason", last)

@@ -16,6 +16,7 @@ type version struct {
 	at       time.Time
 	source   string // "CRM_UI", "INTEGRATION", …
 	sourceID string
+	user     int64 // who wrote it; 0: nobody
 }
 
 // link is an association as one of its two ends sees it.

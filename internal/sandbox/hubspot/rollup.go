@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -146,7 +147,7 @@ func (p *portal) rollupValue(r *record, name string, now time.Time) (value strin
 	case "num_associated_contacts":
 		return count(len(r.linked(p.kind("contacts")))), true
 	case "hs_num_of_associated_line_items":
-		return "0", true
+		return count(len(r.linked(p.kind("line_items")))), true
 	case "hs_primary_associated_company":
 		for _, l := range r.linked(p.kind("companies")) {
 			if l.primary {
@@ -156,6 +157,45 @@ func (p *portal) rollupValue(r *record, name string, now time.Time) (value strin
 		return "", true
 	}
 	return "", false
+}
+
+// rolledHistory lists, newest first, what the time of the last touch or meeting was; nil for any other property.
+func (r *record) rolledHistory(name string, now time.Time) []historyEntry {
+	if r.kind.name != "deals" || name != "notes_last_contacted" && name != "hs_latest_meeting_activity" {
+		return nil
+	}
+	var acts []*record
+	for _, l := range r.links {
+		a := l.to.act
+		if !l.to.kind.activity || l.to.archived || !a.done || a.at.After(now) {
+			continue
+		}
+		switch l.to.kind.name {
+		case "meetings":
+			if name == "notes_last_contacted" && a.inbound {
+				continue
+			}
+		case "calls", "emails":
+			if name != "notes_last_contacted" || a.inbound {
+				continue
+			}
+		default:
+			continue
+		}
+		acts = append(acts, l.to)
+	}
+	known := func(a *record) time.Time { return later(a.created, a.act.at) }
+	slices.SortStableFunc(acts, func(a, b *record) int { return known(a).Compare(known(b)) })
+	entries := []historyEntry{}
+	var last time.Time
+	for _, a := range acts {
+		if a.act.at.After(last) {
+			last = a.act.at
+			entries = append(entries, historyEntry{Value: stamp(last), Timestamp: stamp(known(a)), SourceType: "CALCULATED"})
+		}
+	}
+	slices.Reverse(entries)
+	return entries
 }
 
 // count is empty for none, as HubSpot leaves counters that never counted.

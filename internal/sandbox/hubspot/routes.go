@@ -19,6 +19,7 @@ const (
 	needPairWrite
 	needActivityRead
 	needActivityWrite
+	needRules
 )
 
 // route is one operation of the API.
@@ -36,6 +37,7 @@ var allScopes = []string{
 	"crm.objects.owners.read", "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.schemas.contacts.read",
 	"crm.schemas.contacts.write", "crm.objects.companies.read", "crm.objects.companies.write", "crm.schemas.companies.read",
 	"crm.schemas.companies.write", "sales-email-read",
+	"crm.objects.quotes.read", "crm.objects.line_items.read", "crm.pipelines.governance.read",
 }
 
 // allowed checks a grant against what a route needs.
@@ -64,6 +66,8 @@ func allowed(n need, c *call) *failure {
 		all = []string{"crm.objects.contacts.read"}
 	case needActivityWrite:
 		all = []string{"crm.objects.contacts.write"}
+	case needRules:
+		all = []string{"crm.pipelines.governance.read"}
 	case needOwners:
 		all = []string{"crm.objects.owners.read"}
 	}
@@ -175,6 +179,7 @@ func otherRoutes() []route {
 		{pattern: "GET /crm/owners/{version}/{$}", op: "owners.list", needs: needOwners, serve: (*portal).serveOwners},
 		{pattern: "GET /crm/owners/{version}/{id}", op: "owners.get", needs: needOwners, serve: (*portal).serveOwner},
 		{pattern: "GET /account-info/{version}/details", op: "account.details", serve: (*portal).serveAccount},
+		{pattern: "GET /crm/pipelines-rules/{version}/{type}/{pipeline}", op: "rules.get", needs: needRules, serve: (*portal).serveRules},
 		{pattern: "POST " + engagements, op: "engagements.create", needs: needActivityWrite, serve: (*portal).serveEngagementCreate},
 		{pattern: "GET " + engagements + "/{id}", op: "engagements.get", needs: needActivityRead, serve: (*portal).serveEngagement},
 		{pattern: "PATCH " + engagements + "/{id}", op: "engagements.update", needs: needActivityWrite, serve: (*portal).serveEngagementPatch},
