@@ -2,8 +2,10 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/plumbline/plumbline/internal/crm"
@@ -67,6 +69,11 @@ func (r *runner) explain(need Need, whys map[string]int) (why, cure string) {
 			cures = append(cures, m.Cure)
 		}
 	}
+	if len(reasons) == 0 && need == NeedHistory {
+		if why, cure, ok := r.historyByDeal(); ok {
+			return why, cure
+		}
+	}
 	if len(reasons) > 0 {
 		return strings.Join(reasons, "; "), strings.Join(cures, "; ")
 	}
@@ -77,6 +84,29 @@ func (r *runner) explain(need Need, whys map[string]int) (why, cure string) {
 		}
 	}
 	return why, cure
+}
+
+// historyByDeal says how far stage history is known, where it is read deal by deal and not at its end.
+func (r *runner) historyByDeal() (why, cure string, ok bool) {
+	known, deals := 0, r.snap.Len()
+	for _, f := range r.snap.Columns().Known {
+		if f.Has(crm.FactHistory) {
+			known++
+		}
+	}
+	if !r.snap.Schema.HistoryByDeal || known == deals {
+		return "", "", false
+	}
+	return fmt.Sprintf("history known for %s of %s deals: these policies cannot judge the rest", grouped(known), grouped(deals)),
+		"it is read deal by deal within the day's budget, the most useful first, as far as the CRM tells it: plumbline sync and serve go on with it", true
+}
+
+// grouped writes a count with its thousands set apart.
+func grouped(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return grouped(n/1000) + fmt.Sprintf(",%03d", n%1000)
 }
 
 // facts are those of deals that a need rests on, and what gives them where the portal does not say otherwise.

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -293,5 +294,39 @@ func TestMomentsCarryTheAccountsOffset(t *testing.T) {
 	want := audit.Facts{"entered_at": "2026-03-03T00:00:00+01:00", "close_on": "2026-03-03", "stage": "look_at"}
 	if diff := cmp.Diff(want, r.Findings[0].Facts); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Where history is read deal by deal, it is said how far that has come.
+func TestHistoryOnItsWayIsSaid(t *testing.T) {
+	dark := audit.Define(audit.Meta{ID: "dark", Title: "Dark", Family: audit.FamilyActivity, Subject: crm.KindDeal, Facts: crm.FactHistory, Severity: audit.High},
+		scripted{func(p *audit.Pass) {
+			for r := range p.Open() {
+				if _, ok := p.Visits(r); ok {
+					p.OK(r)
+				} else {
+					p.Unknown(r, audit.NeedHistory, "its history is not known")
+				}
+			}
+		}})
+	s := schema(pipeline("a", 2))
+	var deals []crm.Deal
+	for i := range 1240 {
+		deals = append(deals, history(fmt.Sprint("known", i), "a", crm.StageMove{Stage: "s0", At: now() - 5}))
+	}
+	deals = append(deals, crm.Deal{ID: "1", Pipeline: "a", Stage: "s0"})
+	why := func() string {
+		m := mustRun(t, snapshot(t, s, deals...), nil, audit.Check{Policy: dark}).MissingNeeds
+		if len(m) != 1 || m[0].Cure == "" || m[0].Records != 1 {
+			t.Fatalf("missing needs %+v", m)
+		}
+		return m[0].Why
+	}
+	if got := why(); got != "its history is not known" {
+		t.Errorf("history that comes with the pull: %s", got)
+	}
+	s.HistoryByDeal = true
+	if got := why(); got != "history known for 1,240 of 1,241 deals: these policies cannot judge the rest" {
+		t.Errorf("history that is read deal by deal: %s", got)
 	}
 }
