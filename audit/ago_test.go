@@ -27,14 +27,16 @@ func drawHistories(t *rapid.T, tb testing.TB, closedStages bool) *crm.Snapshot {
 	if rapid.IntRange(0, 3).Draw(t, "mirrored") == 0 {
 		set.HistoryFrom = ago(400)
 	}
+	crowd := rapid.SampledFrom([]float64{0, 0, 3, 20, 100}).Draw(t, "crowd")
 	var deals []crm.Deal
-	for i := range rapid.IntRange(0, 60).Draw(t, "deals") {
-		deals = append(deals, drawDeal(t, fmt.Sprint(i), set))
+	for i := range rapid.IntRange(0, 80).Draw(t, "deals") {
+		deals = append(deals, drawDeal(t, fmt.Sprint(i), set, crowd))
 	}
 	return snapshot(tb, set, deals...)
 }
 
-func drawDeal(t *rapid.T, id string, set crm.Schema) crm.Deal {
+// drawDeal draws one deal. Where there is a crowd, that many days ago, most closings are in it, a minute apart or two.
+func drawDeal(t *rapid.T, id string, set crm.Schema, crowd float64) crm.Deal {
 	p := set.Pipelines[rapid.IntRange(0, len(set.Pipelines)-1).Draw(t, "pipeline")]
 	at := crm.Instant(0)
 	later := func(most int) crm.Instant {
@@ -55,9 +57,13 @@ func drawDeal(t *rapid.T, id string, set crm.Schema) crm.Deal {
 			d.Status, d.Closed = &status, later(24*60)
 		}
 	}
-	if d.Closed != 0 && rapid.IntRange(0, 3).Draw(t, "crowd") == 0 {
-		d.Closed = max(d.StageEntry, ago(float64(rapid.SampledFrom([]int{3, 20, 100}).Draw(t, "crowd day"))).Add(time.Hour))
+	if at := ago(crowd).Add(time.Duration(60+rapid.IntRange(0, 12).Draw(t, "minute")) * time.Minute); crowd > 0 && d.Closed != 0 && at > d.StageEntry && rapid.IntRange(0, 9).Draw(t, "alone") > 0 {
+		d.Closed = at
+		if set.ClosedStages {
+			d.StageEntry, d.Moves[len(d.Moves)-1].At = at, at
+		}
 	}
+	d.Closer = rapid.SampledFrom([]string{"u1", "u1", "u1", "", crm.Us}).Draw(t, "closer")
 	d.Owner = rapid.SampledFrom([]string{"u1", "u2", ""}).Draw(t, "owner")
 	d.Amount = crm.Amount(rapid.IntRange(0, 5).Draw(t, "amount")) * 100_0000
 	d.Currency = rapid.SampledFrom([]string{"EUR", "EUR", "USD"}).Draw(t, "currency")
@@ -84,7 +90,7 @@ func everything(s *audit.Stats, snap *crm.Snapshot) []string {
 		say("history", known, deals, s.KnowsYearBefore(p, false), s.KnowsYearBefore(p, true))
 		rate, ok := s.CreatedToWon(p)
 		say("open", s.OpenDeals(p), s.WonCycles(p), rate, ok, s.ActiveOpen(p, 30), s.AutomatedMoves(p, 90))
-		odd := func(deal int32) int32 { return int32(len(snap.ID(deal))) - 1 }
+		byOwner := func(deal int32) int32 { return snap.Columns().Owner[deal] }
 		for _, w := range windows {
 			say(fmt.Sprint("window ", w), s.WinRate(p, w), s.AdjustedWinRate(p, w), s.WinRateByMoney(p, w), s.WinRateByAge(p, w, 10, 30), s.Cycles(p, w), s.NewDeals(p, w))
 			reasons := []string{}
@@ -92,7 +98,7 @@ func everything(s *audit.Stats, snap *crm.Snapshot) []string {
 				reasons = append(reasons, fmt.Sprint(l.Stage, snap.Text(l.Reason), l.N))
 			}
 			slices.Sort(reasons)
-			say(fmt.Sprint("losses ", w), reasons, s.WinRateBy(p, w, odd), s.CyclesBy(p, w, odd))
+			say(fmt.Sprint("losses ", w), reasons, s.WinRateBy(p, w, byOwner), s.CyclesBy(p, w, byOwner))
 		}
 	}
 	for st := range int32(snap.NumStages()) {

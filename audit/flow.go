@@ -35,7 +35,7 @@ func (s *Stats) leavings(stage int32, w Window, f func(l *leaving)) {
 	after, until := s.bounds(w)
 	all := s.stages[stage].leavings
 	for i := range all {
-		if l := &all[i]; l.at > after && l.at <= until && !(w.Steady && s.MassClosed(l.deal)) {
+		if l := &all[i]; l.at > after && l.at <= until && (!w.Steady || !s.MassClosed(l.deal)) {
 			f(l)
 		}
 	}

@@ -41,6 +41,13 @@ type Result struct {
 	Pipelines      []PipelineStats      `json:"pipelines"`
 	// UnclassifiedLosses are the commonest texts of loss reasons that could not be classified, at most 20.
 	UnclassifiedLosses []TextCount `json:"unclassified_losses"`
+	// ScoreGains are what each policy's findings cost by themselves; empty without a score.
+	ScoreGains []ScoreGain `json:"score_gains"`
+	// ValueByPolicy is the money at stake in the records of each policy with an unwaived finding, open or closed; ValueAtStake that
+	// of all of them that are no closed deals, each once. Nothing is converted.
+	ValueByPolicy map[string][]crm.Money `json:"value_by_policy"`
+	ValueAtStake  []crm.Money            `json:"value_at_stake"`
+	Cases         []CaseSum              `json:"cases"`
 }
 
 // ScorePart is one family's share of the score.

@@ -56,6 +56,7 @@ type mark struct {
 	rank     int
 	severity Severity
 	deal     int32 // place of the deal; for the set-up, the pipeline's, or crm.None for the account
+	at       record
 }
 
 // sheet is all that the score rests on.
@@ -64,7 +65,9 @@ type sheet struct {
 	judged   []uint8    // by deal: the families that could judge it
 	open     []int      // by pipeline: its open deals
 	setup    int        // pipelines and account that the set-up's policies could judge
-	marks    []mark     // the findings that count
+	marks    []mark     // the findings on deals that count
+	// setupMarks are those on the set-up.
+	setupMarks []mark
 }
 
 // parts works out each family's points and what is lost of them, and to which policy. A record costs its worst finding, once.
@@ -103,6 +106,11 @@ func (s *sheet) parts() []ScorePart {
 
 // worst returns, in order of the deals, the worst mark of each of a family's records; of equals the first in the family's order.
 func (s *sheet) worst(rule familyRule) []mark {
+	return slices.CompactFunc(s.of(rule), func(a, b mark) bool { return a.deal == b.deal })
+}
+
+// of returns a family's marks on its records in order of the deals, those of one deal from the worst on.
+func (s *sheet) of(rule familyRule) []mark {
 	var of []mark
 	for _, m := range s.marks {
 		if m.family == rule.family && s.standing[m.deal]&rule.records != 0 {
@@ -112,12 +120,31 @@ func (s *sheet) worst(rule familyRule) []mark {
 	slices.SortFunc(of, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.deal, b.deal), cmp.Compare(b.severity, a.severity), cmp.Compare(a.rank, b.rank), cmp.Compare(a.policy, b.policy))
 	})
-	return slices.CompactFunc(of, func(a, b mark) bool { return a.deal == b.deal })
+	return of
 }
 
 // setupPart is the family of the set-up: two thirds for the pipelines by their open deals, one third for the account.
 func (s *sheet) setupPart() ScorePart {
 	part := ScorePart{Family: FamilySetup, Points: setupPoints, Judged: s.setup, Policies: map[string]float64{}}
+	s.eachSetup(func(at int32, share float64) {
+		sum := 0.0
+		for _, m := range s.setupMarks {
+			if m.deal == at {
+				sum += m.severity.setupWeight()
+			}
+		}
+		part.Lost += setupPoints * share * min(1, sum)
+		for _, m := range s.setupMarks {
+			if m.deal == at && m.severity.setupWeight() > 0 {
+				part.Policies[m.policy] += setupPoints * share * m.severity.setupWeight() * min(1, sum) / sum
+			}
+		}
+	})
+	return part
+}
+
+// eachSetup calls f for the account and for every pipeline with its share of the set-up.
+func (s *sheet) eachSetup(f func(at int32, share float64)) {
 	deals := 0
 	for _, n := range s.open {
 		deals += n + 1
@@ -127,20 +154,8 @@ func (s *sheet) setupPart() ScorePart {
 		if at != crm.None {
 			share = pipelineShare * float64(s.open[at]+1) / float64(deals)
 		}
-		sum := 0.0
-		for _, m := range s.marks {
-			if m.family == FamilySetup && m.deal == at {
-				sum += m.severity.setupWeight()
-			}
-		}
-		part.Lost += setupPoints * share * min(1, sum)
-		for _, m := range s.marks {
-			if m.family == FamilySetup && m.deal == at && m.severity.setupWeight() > 0 {
-				part.Policies[m.policy] += setupPoints * share * m.severity.setupWeight() * min(1, sum) / sum
-			}
-		}
+		f(at, share)
 	}
-	return part
 }
 
 // total is the score that the parts make, and the sum of their points.
@@ -175,7 +190,7 @@ func grade(score float64) string {
 // score fills in the score, what switched-off policies would take off it, and the money at risk.
 func (r *runner) score(out *Result) {
 	s := r.sheet(func(f *noted) bool { return !f.off && f.Waived == nil })
-	out.ScoreParts = s.parts()
+	out.ScoreParts, out.ScoreGains = s.parts(), []ScoreGain{}
 	score, points := total(out.ScoreParts)
 	open := 0
 	for _, n := range s.open {
@@ -183,11 +198,15 @@ func (r *runner) score(out *Result) {
 	}
 	if out.Complete && points >= leastPoints && open >= leastOpen {
 		out.Score, out.Grade = &score, grade(score)
-		with := r.sheet(func(f *noted) bool { return f.Waived == nil && (!f.off || !f.spare) })
-		all, _ := total(with.parts())
-		out.PointsOff = max(0, score-all)
+		if slices.ContainsFunc(r.findings, func(f noted) bool { return f.off && !f.spare }) {
+			with := r.sheet(func(f *noted) bool { return f.Waived == nil && (!f.off || !f.spare) })
+			all, _ := total(with.parts())
+			out.PointsOff = max(0, score-all)
+		}
+		out.ScoreGains = s.gains(out.ScoreParts)
 	}
 	r.atRisk(out)
+	r.stakes(out)
 }
 
 // sheet gathers what the score rests on, with the findings that count.
@@ -211,7 +230,7 @@ func (r *runner) sheet(counts func(*noted) bool) *sheet {
 		if !counts(f) {
 			continue
 		}
-		m := mark{family: f.Family, policy: f.Policy, rank: f.rank, severity: f.Severity, deal: f.at.index}
+		m := mark{family: f.Family, policy: f.Policy, rank: f.rank, severity: f.Severity, deal: f.at.index, at: f.at}
 		switch {
 		case f.Family == "" || f.Family != FamilySetup && f.at.kind != crm.KindDeal:
 			continue
@@ -221,6 +240,8 @@ func (r *runner) sheet(counts func(*noted) bool) *sheet {
 			} else {
 				m.deal = crm.None
 			}
+			s.setupMarks = append(s.setupMarks, m)
+			continue
 		}
 		s.marks = append(s.marks, m)
 	}

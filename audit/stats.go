@@ -16,7 +16,7 @@ const (
 	shortVisit    = 10 * time.Minute // shorter stays are clicks, not stays
 	velocityDeals = 20               // least number of won deals per currency behind a velocity
 	observedDeals = 30               // least number of closed deals behind an observed probability
-	keptDays      = 3 * year         // how far back single stays, leavings, creations and closings are kept
+	keptDays      = 3 * year         // how far back single stays, leavings and closings are kept
 	priorDeals    = 10.0             // weight of the pipeline's win rate in an observed probability
 )
 
@@ -175,8 +175,11 @@ func (s *Stats) Ago(days float64) *Stats {
 }
 
 // since is the moment some days before now; what happened after it is within the window.
-func (s *Stats) since(days float64) crm.Instant {
-	return s.now - crm.Instant(days*float64(24*time.Hour/time.Microsecond))
+func (s *Stats) since(days float64) crm.Instant { return s.now - span(days) }
+
+// span is a length in days as one of instants, to the nearest microsecond: a cycle that was made days comes back the same.
+func span(days float64) crm.Instant {
+	return crm.Instant(math.Round(days * float64(24*time.Hour/time.Microsecond)))
 }
 
 // z is the normal quantile of a two-sided confidence of 95 %.

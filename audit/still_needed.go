@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/plumbline/plumbline/internal/crm"
@@ -24,7 +25,7 @@ func (s *Stats) StillNeeded(stage int32, ageDays, p float64) (days float64, won 
 		s.more.endings = make([][]ending, s.snap.NumStages())
 		s.eachEnding()
 	}
-	age := crm.Instant(int64(max(0, ageDays))) * (s.now - s.since(1))
+	age := span(math.Floor(max(0, ageDays)))
 	var left []ending
 	last := int32(crm.None)
 	for _, e := range s.more.endings[stage] {

@@ -217,7 +217,7 @@ func (s *Stats) walker() *walker {
 		kept: s.since(keptDays), year: s.since(year), quarter: s.since(quarter), half: s.since(halfYear),
 	}
 	for i := range s.pipelines {
-		w.cohort[i] = crm.Instant(s.pipelines[i].cycles.Quantile(0.9) * float64(24*time.Hour/time.Microsecond))
+		w.cohort[i] = span(s.pipelines[i].cycles.Quantile(0.9))
 	}
 	return w
 }
@@ -250,9 +250,6 @@ func (w *walker) born(f *pipelineFigures, r *crm.Row) {
 	}
 	if f.oldest.IsZero() || r.Created < f.oldest {
 		f.oldest = r.Created
-	}
-	if r.Created <= w.kept {
-		return
 	}
 	b := birth{at: r.Created, added: r.Known.Has(crm.FactOrigin) && (r.Origin == crm.OriginImport || r.Origin == crm.OriginPlumbline)}
 	if r.Status == crm.Won && r.Known.Has(crm.FactClosed) && r.Closed <= w.now {

@@ -8,8 +8,8 @@ import (
 	"github.com/plumbline/plumbline/internal/crm"
 )
 
-// Window is the time from From days before the moment of the numbers (not included) to To days before it. Single closings,
-// creations, stays and leavings are kept for 3 years.
+// Window is the time from From days before the moment of the numbers (not included) to To days before it. Single closings, stays
+// and leavings are kept for 3 years.
 type Window struct {
 	From, To float64
 	// Steady leaves out mass closings and what we closed ([Stats.MassClosed]), as policies that watch a trend do.
@@ -43,7 +43,7 @@ func (s *Stats) Closings(pipeline int32, w Window) iter.Seq[Closing] {
 	after, until := s.bounds(w)
 	return func(yield func(Closing) bool) {
 		for _, c := range s.pipelines[pipeline].closings {
-			if c.At > after && c.At <= until && !(w.Steady && s.MassClosed(c.Deal)) && !yield(c) {
+			if c.At > after && c.At <= until && (!w.Steady || !s.MassClosed(c.Deal)) && !yield(c) {
 				return
 			}
 		}
@@ -166,7 +166,7 @@ func (s *Stats) CreatedToWon(pipeline int32) (r Rate, ok bool) {
 	if f.cycles.N() == 0 {
 		return r, false
 	}
-	h := s.now - s.since(f.cycles.Quantile(0.9))
+	h := span(f.cycles.Quantile(0.9))
 	for _, b := range f.births {
 		if b.at > s.since(year)-h && b.at <= s.now-h {
 			r.N++
