@@ -66,7 +66,7 @@ func (d *decoder) deal(in row[deal]) (crm.Deal, error) {
 	case !ok:
 		return crm.Deal{}, errors.New("the deal's status is none that is known")
 	}
-	r := &reading{decoder: d, in: in.it, known: (d.facts | crm.FactModified) &^ activityFacts}
+	r := &reading{decoder: d, in: in.it, known: d.facts&recordFacts | crm.FactModified}
 	r.out = crm.Deal{
 		ID: in.id, Pipeline: in.it.Pipeline.text, Stage: in.it.Stage.text, Archived: in.it.Archived,
 		Currency: cmp.Or(in.it.Currency.text, d.currency),
@@ -76,6 +76,11 @@ func (d *decoder) deal(in row[deal]) (crm.Deal, error) {
 	}
 	if r.out.Modified = r.at(crm.FactModified, in.it.Updated); r.out.Modified.IsZero() {
 		r.known &^= crm.FactModified
+	}
+	if r.facts.Has(crm.FactUpdated) {
+		if r.out.Updated = r.at(crm.FactUpdated, in.it.Updated); r.out.Updated.IsZero() {
+			r.known &^= crm.FactUpdated
+		}
 	}
 	r.record()
 	r.times(status)

@@ -22,6 +22,8 @@ const (
 	wireRots        = "is_deal_rot_enabled"
 	wireRotDays     = "days_to_rotten"
 	wireProbability = "deal_probability"
+	wireMoved       = "stage_change_time" // Pipedrive's own, as the next one is: nobody can write them
+	wireUpdated     = "update_time"
 )
 
 // record is a deal or a stage, whatever it holds.

@@ -127,10 +127,22 @@ func (j *judge) set(e crm.Edit) connectors.Verdict {
 			lost = append(lost, field)
 		}
 		if field == crm.FieldStage || field == crm.FieldPipeline {
-			lost = append(lost, "stage_change_time")
+			lost = append(lost, wireMoved)
 		}
 	}
+	if j.rotting() {
+		lost = append(lost, wireUpdated)
+	}
+	slices.Sort(lost)
 	return ok(slices.Compact(lost)...)
+}
+
+// rotting reports whether deals of the account rot. Their clock is the last update of the record, which every write is; an undo is
+// but one more.
+func (j *judge) rotting() bool {
+	return slices.ContainsFunc(j.schema.Pipelines, func(p crm.Pipeline) bool {
+		return slices.ContainsFunc(p.Stages, func(s crm.Stage) bool { return s.RotDays != nil })
+	})
 }
 
 // value says why a field does not take a value; "" when it does.

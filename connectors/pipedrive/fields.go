@@ -24,6 +24,10 @@ const (
 // activityFacts are the facts that activities tell.
 const activityFacts = crm.FactTouch | crm.FactBuyer | crm.FactPlanned
 
+// recordFacts are those that a deal's record tells. What is in neither is not known, whoever asks for it.
+const recordFacts = crm.FactName | crm.FactCreated | crm.FactClosed | crm.FactOwner | crm.FactAmount | crm.FactCloseDate | crm.FactStageEntry |
+	crm.FactHistory | crm.FactLossReason | crm.FactLossDetail | crm.FactCompany | crm.FactOrigin | crm.FactModified | crm.FactUpdated
+
 // dealQuery is what a list of deals is asked for. Pipedrive sends its built-in fields always, those that are counted only
 // when asked, and all custom fields unless some are named: the fewest possible are.
 func (c *reader) dealQuery(facts crm.Fact, loss crm.LossReason, alive bool) url.Values {

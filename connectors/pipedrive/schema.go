@@ -15,7 +15,10 @@ import (
 // and the types of activities.
 func (c *reader) Schema(ctx context.Context) (crm.Schema, error) {
 	// From now on our own snapshots show every move; what was before is told by the history of single deals.
-	s := crm.Schema{Scopes: c.opts.Scopes, ActivityBased: true, HistoryFrom: crm.At(c.opts.Now().Truncate(time.Second))}
+	s := crm.Schema{
+		Scopes: c.opts.Scopes, ActivityBased: true, HistoryFrom: crm.At(c.opts.Now().Truncate(time.Second)),
+		Rots: true, ProbabilityStep: 0.01, ProbabilityMin: 0.01, ProbabilityMax: 0.99, ProbabilityUnit: 100,
+	}
 	me, err := c.readMe(ctx)
 	if err != nil {
 		return s, err
@@ -108,7 +111,7 @@ func (c *reader) pipelines(ctx context.Context) ([]crm.Pipeline, error) {
 	slices.SortStableFunc(stages, func(a, b stage) int { return byOrder(a.Order, b.Order) })
 	var out []crm.Pipeline
 	for _, p := range lines {
-		line := crm.Pipeline{ID: p.ID.text, Name: p.Name.text, Order: len(out), Created: c.when(p.Added), Updated: c.when(p.Updated)}
+		line := crm.Pipeline{ID: p.ID.text, Name: p.Name.text, Order: len(out), Created: c.when(p.Added), Updated: c.when(p.Updated), ProbabilitiesOff: !p.Probabilities}
 		for _, st := range stages {
 			if st.Pipeline.text == p.ID.text {
 				line.Stages = append(line.Stages, c.stage(st, p.Probabilities, len(line.Stages)))

@@ -75,10 +75,10 @@ func TestWholeDeal(t *testing.T) {
 	}
 	want := crm.Deal{
 		ID: "42", Name: "Big one", Pipeline: "1", Stage: "12", Status: &lost, Owner: "7", Currency: "USD", Company: "99", Amount: 15_005_000,
-		Created: at(t, "2026-01-02T03:04:05Z"), Modified: at(t, "2026-11-02T00:00:00Z"), Closed: at(t, "2026-10-01T08:00:00Z"),
+		Created: at(t, "2026-01-02T03:04:05Z"), Modified: at(t, "2026-11-02T00:00:00Z"), Updated: at(t, "2026-11-02T00:00:00Z"), Closed: at(t, "2026-10-01T08:00:00Z"),
 		StageEntry: at(t, "2026-02-01T08:00:00Z"), CloseDate: at(t, "2026-09-30T22:00:00Z"), LossReason: "too dear", Origin: crm.OriginPerson, Archived: true,
 		Moves: []crm.StageMove{{Stage: "12", At: at(t, "2026-02-01T08:00:00Z")}},
-		Known: crm.AllFacts &^ (activityFacts | crm.FactHistory | crm.FactLossDetail),
+		Known: recordFacts &^ (crm.FactHistory | crm.FactLossDetail),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
