@@ -60,12 +60,17 @@ func (c *reader) listDeals(ctx context.Context, properties, history []string, ar
 }
 
 func (c *reader) searchDeals(ctx context.Context, s searchRequest) (list, error) {
+	return c.search(ctx, "deals", s)
+}
+
+// search searches records of a kind.
+func (c *reader) search(ctx context.Context, kind string, s searchRequest) (list, error) {
 	var out list
-	err := c.do(ctx, "searching deals", rest.Request{
-		Operation: "deals.search", Method: "POST", Path: pathDeals + "/search", Body: s, Lanes: []string{laneBurst, laneSearch},
+	err := c.do(ctx, "searching "+kind, rest.Request{
+		Operation: kind + ".search", Method: "POST", Path: pathObjects + kind + "/search", Body: s, Lanes: []string{laneBurst, laneSearch},
 	}, &out)
 	if err = listed(out.Results, err); err == nil && out.Total == nil {
-		err = errors.New("searching deals: the answer does not say how many there are")
+		err = errors.New("searching " + kind + ": the answer does not say how many there are")
 	}
 	return out, err
 }
@@ -98,18 +103,11 @@ func (c *reader) readObjects(ctx context.Context, kind string, ids, properties, 
 
 // count asks a search how many records of a kind there are that fit all filters.
 func (c *reader) count(ctx context.Context, kind string, filters ...filter) (int64, error) {
-	var out list
-	err := c.do(ctx, "counting "+kind, rest.Request{
-		Operation: kind + ".search", Method: "POST", Path: pathObjects + kind + "/search", Lanes: []string{laneBurst, laneSearch},
-		Body: searchRequest{FilterGroups: []filterGroup{{filters}}, Properties: []string{"hs_timestamp"}, Limit: 1},
-	}, &out)
-	if err = listed(out.Results, err); err == nil && out.Total == nil {
-		err = errors.New("counting " + kind + ": the answer does not say how many there are")
-	}
+	l, err := c.search(ctx, kind, searchRequest{FilterGroups: []filterGroup{{filters}}, Properties: []string{"hs_timestamp"}, Limit: 1})
 	if err != nil {
 		return 0, err
 	}
-	return *out.Total, nil
+	return *l.Total, nil
 }
 
 // getRules reads the rules of a pipeline of deals.

@@ -126,7 +126,10 @@ func (w *walk) next(ctx context.Context, s *changes) (crm.Page, error) {
 		return crm.Page{}, err
 	}
 	page.Next, page.Last = crm.Cursor{Since: w.work.Since}, s.since.IsZero()
-	return page, nil
+	if page.Last && w.work.Sweep && w.asks(crm.FactQuotes) {
+		err = w.requoted(ctx, &page, s.seen)
+	}
+	return page, err
 }
 
 // take notes what a page holds, and returns what of it was not seen before and the last modification time.

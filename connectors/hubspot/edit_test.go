@@ -398,7 +398,7 @@ func TestMissingScopes(t *testing.T) {
 		}
 		p.reopen(t, func(o *connectors.Options) { o.Scopes = []string{"crm.objects.deals.read", "crm.schemas.deals.write"} })
 		access, err := p.conn.(connectors.Prober).Probe(t.Context())
-		if err != nil || len(access) != 8 || access[5].Granted || access[6].Granted || !access[7].Granted {
+		if err != nil || len(access) != 11 || access[8].Granted || access[9].Granted || !access[10].Granted {
 			t.Errorf("access %+v, %v", access, err)
 		}
 	})

@@ -39,6 +39,9 @@ func (c *reader) Probe(ctx context.Context) ([]connectors.Access, error) {
 		{connectors.Access{Scope: scopeSchemas, Needed: true, Cost: "pipelines and stages cannot be read: nothing can be audited"}, "pipelines.list", pathPipelines, nil},
 		{connectors.Access{Scope: scopeOwners, Cost: "owner-inactive cannot be judged, findings name owners by id, and no step can give a deal to another owner"}, "owners.list", pathOwners, one},
 		{connectors.Access{Scope: scopeTasks, Cost: "tasks cannot be read back: no task can be created or taken back for stale-in-stage, open-too-long, no-next-activity, close-date-past, close-date-missing, amount-missing and lost-reason-missing"}, "tasks.list", pathTasks, one},
+		{connectors.Access{Scope: scopeMails, Cost: "e-mails cannot be counted: how the team's touches divide by kind is not known"}, "emails.list", pathObjects + "emails", one},
+		{connectors.Access{Scope: scopeQuotes, Cost: "quotes cannot be read: policies that look at quotes cannot judge"}, "quotes.list", pathObjects + "quotes", one},
+		{connectors.Access{Scope: scopeLineItems, Cost: "line items cannot be read: no amount is proposed from them"}, "line_items.list", pathObjects + "line_items", one},
 		{connectors.Access{Scope: scopeAccount, Cost: "the account's currency and time zone are not known: values have no currency and close-date-past goes by UTC; findings have no links"}, "account.details", pathAccount, nil},
 	} {
 		err := c.do(ctx, "trying what the connection may do", rest.Request{Operation: p.operation, Method: "GET", Path: p.path, Query: p.query}, nil)

@@ -55,6 +55,56 @@ func (w *walk) readQuotes(ctx context.Context, deals map[string]*crm.Deal, ids [
 	return nil
 }
 
+// requoteDays is how far back quotes are looked for that changed while their deals did not: further than two full walks are apart.
+const requoteDays = 8
+
+// requoted reads the deals again of which a quote has changed lately, without those seen already: that a quote was signed
+// does not show in its deal's modification time.
+func (w *walk) requoted(ctx context.Context, page *crm.Page, seen map[string]crm.Instant) error {
+	quotes, err := w.changedQuotes(ctx)
+	if err == nil && len(quotes) > 0 {
+		var deals map[string][]string
+		if deals, err = w.associated(ctx, "quotes", "deals", quotes); err == nil {
+			var rows []row
+			for _, quote := range quotes {
+				for _, id := range deals[quote] {
+					if _, twice := seen[id]; !twice {
+						seen[id] = 0
+						rows = append(rows, row{object: object{ID: id}})
+					}
+				}
+			}
+			err = w.read(ctx, page, rows)
+		}
+	}
+	if missing(err) {
+		w.lacks |= crm.FactQuotes
+		return nil
+	}
+	return err
+}
+
+// changedQuotes are the ids of the quotes that changed lately, at most as many as a search can page to.
+func (w *walk) changedQuotes(ctx context.Context) ([]string, error) {
+	req := modifiedSince(crm.At(w.opts.Now().AddDate(0, 0, -requoteDays)))
+	req.Limit, req.Properties = searchPageSize, []string{propModified}
+	var ids []string
+	for len(ids) < searchWall {
+		l, err := w.search(ctx, "quotes", req)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range l.Results {
+			ids = append(ids, r.ID)
+		}
+		if l.Paging.Next.After == "" || l.Paging.Next.After == req.After {
+			break
+		}
+		req.After = l.Paging.Next.After
+	}
+	return ids, nil
+}
+
 // signedProperty is the property of quotes that tells when one was signed, "" when the portal's quotes have none. It is looked
 // for once in a walk.
 func (w *walk) signedProperty(ctx context.Context) (string, error) {

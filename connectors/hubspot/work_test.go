@@ -215,3 +215,34 @@ func TestSurveyWithoutScopeOrPlan(t *testing.T) {
 		}
 	}
 }
+
+// A quote that was signed does not change its deal: once a day the deals of changed quotes are read again.
+func TestQuotesThatChangedAlone(t *testing.T) {
+	work := crm.Work{Since: at(t, "2026-11-20T00:00:00Z"), Facts: crm.FactQuotes | crm.FactHistory, Known: func(string, crm.Instant) bool { return true }}
+	for _, sweep := range []bool{false, true} {
+		work.Sweep = sweep
+		c := opened(t, func(req *http.Request, body []byte) (int, any) {
+			switch path := req.URL.Path; {
+			case strings.HasSuffix(path, "/deals/search"):
+				return 200, `{"total":0,"results":[]}`
+			case strings.HasSuffix(path, "/quotes/search"):
+				return 200, `{"total":1,"results":[{"id":"32"}]}`
+			case strings.HasSuffix(path, "/quotes/deals/batch/read"):
+				return 200, `{"results":[{"from":{"id":"32"},"to":[{"toObjectId":1}]}]}`
+			case strings.HasSuffix(path, "/objects/"+Version+"/deals/batch/read"):
+				return 200, `{"results":[{"id":"1","createdAt":"2026-01-01T00:00:00Z","updatedAt":"2026-11-01T00:00:00Z","properties":{"pipeline":"default","dealstage":"talk"}}]}`
+			}
+			return fetching(req, body)
+		})
+		var got []crm.Deal
+		for page, err := range c.Deals(t.Context(), testSchema(), work) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, page.Deals...)
+		}
+		if sweep && (len(got) != 1 || got[0].Quote.Paid.IsZero()) || !sweep && len(got) != 0 {
+			t.Errorf("sweep %v: %+v", sweep, got)
+		}
+	}
+}
