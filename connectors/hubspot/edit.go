@@ -123,7 +123,7 @@ func (c *reader) Same(field, a, b string) bool {
 		return strings.TrimSpace(a) == strings.TrimSpace(b)
 	case a == "" || b == "":
 		return false
-	case field == crm.FieldAmount || kind == "number":
+	case field == crm.FieldAmount || field == crm.FieldProbability || kind == "number":
 		x, errX := crm.ParseAmount(a)
 		y, errY := crm.ParseAmount(b)
 		return errX == nil && errY == nil && x == y

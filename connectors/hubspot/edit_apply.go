@@ -30,7 +30,7 @@ type write struct {
 	settle          func(places []int, answer batch)
 }
 
-// Apply sends edits: properties to be created first, then changes of deals and new tasks in batches of 100, and removals
+// Apply sends edits: properties to be created first, then changes of stages, one by one, then changes of deals and new tasks in batches of 100, and removals
 // last. What was sent and not answered is unknown; nothing is sent twice, except that a batch which HubSpot refused as a
 // whole is sent again in halves until only what is wrong with it is refused.
 func (e *editor) Apply(ctx context.Context, schema crm.Schema, edits []crm.Edit) []crm.Receipt {
@@ -46,6 +46,9 @@ func (e *editor) Apply(ctx context.Context, schema crm.Schema, edits []crm.Edit)
 	}
 	for _, i := range groups[crm.OpAddProperty][crm.KindProperty] {
 		a.addProperty(ctx, i)
+	}
+	for _, i := range groups[crm.OpSet][crm.KindStage] {
+		a.setStage(ctx, i)
 	}
 	a.set(ctx, groups[crm.OpSet][crm.KindDeal])
 	for some := range slices.Chunk(groups[crm.OpAddTask][crm.KindTask], batchSize) {

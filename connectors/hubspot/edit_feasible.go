@@ -73,6 +73,8 @@ func (j *judge) edit(ctx context.Context, e crm.Edit) (connectors.Verdict, error
 	switch {
 	case e.Op == crm.OpSet && e.Target.Kind == crm.KindDeal:
 		return j.scoped(scopeWriteDeals, j.set(e)), nil
+	case e.Op == crm.OpSet && e.Target.Kind == crm.KindStage:
+		return j.scoped(scopeWriteProperty, j.stage(e)), nil
 	case e.Op == crm.OpAddTask:
 		return j.scoped(scopeWriteTasks, j.task(e)), nil
 	case e.Op == crm.OpAddProperty:

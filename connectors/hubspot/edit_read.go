@@ -28,6 +28,8 @@ func (e *editor) Read(ctx context.Context, schema crm.Schema, refs []crm.Ref, na
 			err = e.liveDeals(ctx, schema, some, names, out)
 		case crm.KindTask:
 			err = e.liveTasks(ctx, some, names, out)
+		case crm.KindStage:
+			err = e.liveStages(ctx, some, names, out)
 		case crm.KindProperty:
 			err = e.liveProperties(ctx, some, names, out)
 		default:
