@@ -162,6 +162,8 @@ func (n Need) facts() (crm.Fact, string) {
 		return 0, "let this program read it, where the portal's plan has it"
 	case NeedOdds:
 		return 0, "switch on the probabilities of stages in the CRM, where it has them"
+	case NeedShipped:
+		return 0, "audit the connected portal: a file does not say which stages the CRM ships"
 	case NeedLanguage:
 		return 0, "name it in one of the languages that the vocabulary covers"
 	default:

@@ -113,6 +113,20 @@ func (p *Pass) OpenStages(pipeline int32) iter.Seq[int32] {
 	}
 }
 
+// Stages yields the flat indexes of all stages of a pipeline, closed ones too, in order; for a policy about stages only those
+// in scope.
+func (p *Pass) Stages(pipeline int32) iter.Seq[int32] {
+	l := p.run.layout
+	narrow := p.check.Policy.Subject == crm.KindStage
+	return func(yield func(int32) bool) {
+		for s := l.first[pipeline]; s < l.first[pipeline+1]; s++ {
+			if (!narrow || p.scope.stages[s]) && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
 // Visits returns a deal's stays in stages, oldest first; the last one is not left (Left none) and is the present one, unless
 // the deal was closed in it by a status of its own. ok is false where the deal's history is not known. The slice is good until
 // the next call.

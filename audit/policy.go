@@ -94,6 +94,7 @@ const (
 	NeedRequired   Need = "required fields" // of the portal, not of deals
 	NeedOutreach   Need = "touches by kind" // of the portal, not of deals
 	NeedOdds       Need = "stage probabilities"
+	NeedShipped    Need = "the CRM's own stages"
 	NeedHistoryN   Need = "enough past deals" // a statistic's minimum is not reached
 	NeedLanguage   Need = "a known language"  // a name is in a script that the vocabulary does not cover
 	NeedExpression Need = "a result"          // the expression of an own policy fails on the record
