@@ -51,6 +51,7 @@ const (
 	FixLossFields FixKind = "lost-reason-dropdown"
 	FixRotting    FixKind = "rotting"           // of stages
 	FixOdds       FixKind = "stage-probability" // of stages
+	FixLossReason FixKind = "lost-reason"       // the option that a text means, or the option's own wording
 )
 
 // Fix is a change that would resolve a finding, as data. Which exact edits it takes is worked out when a plan is made:

@@ -71,6 +71,8 @@ func (w *Words) Fix(f audit.Finding) string {
 		return "Set the close date"
 	case audit.FixLossFields:
 		return fmt.Sprintf("Make the loss reason a drop-down and fill it for %s", plural(fills(f.Fix.Edits), "lost deal"))
+	case audit.FixLossReason:
+		return fmt.Sprintf("Choose the listed loss reason for %s", plural(fills(f.Fix.Edits), "lost deal"))
 	case audit.FixAdvice:
 		return adviceOn(f)
 	default:
@@ -187,6 +189,12 @@ func (w *Words) Manual(key string) string {
 		return "Make the drop-down for loss reasons required wherever a deal is closed as lost"
 	case "choose-loss-reason":
 		return "Let people choose the reason from a list when they close a deal as lost, and require it"
+	case "add-loss-detail":
+		return "Add a text field for details beside the list of loss reasons, and ask for it where the reason is \"other\""
+	case "read-other-losses":
+		return "Read a few of the losses for \"other\" reasons, and add the option that most of them ask for"
+	case "settle-wordings":
+		return "Settle on one wording per reason: make it the option of the list, and hide or merge the others"
 	case "fallback-owner":
 		return "No fallback_owner is configured for this portal: give the deal to an active owner by hand, or set one and plan again"
 	default:
