@@ -22,7 +22,7 @@ type oftenSkippedStage struct {
 func OftenSkippedStage() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "often-skipped-stage", Title: "A stage that is often skipped", Doc: oftenSkippedStageDoc,
-		Group: audit.Design, Family: audit.FamilySetup, Rank: 4, Severity: audit.Medium,
+		Group: audit.Design, Family: audit.FamilySetup, Rank: 14, Severity: audit.Medium,
 		Needs: []audit.Need{audit.NeedHistory, audit.NeedHistoryN}, Sources: "S1", Fix: audit.FixAdvice, Subject: crm.KindStage,
 		After:   []string{"unused-stage"},
 		Facts:   crm.FactHistory | crm.FactOrigin,

@@ -18,7 +18,7 @@ type statusAsStage struct{}
 func StatusAsStage() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "status-as-stage", Title: "A status is used as a stage", Doc: statusAsStageDoc,
-		Group: audit.Design, Family: audit.FamilySetup, Rank: 2, Severity: audit.High,
+		Group: audit.Design, Family: audit.FamilySetup, Rank: 4, Severity: audit.High,
 		Sources: "S1", Fix: audit.FixAdvice, Subject: crm.KindStage,
 		Message: `"{{.stage}}" reads as {{if eq .reads "status"}}a state of the deal{{else}}a reason why deals are lost{{end}}, not as a step of the sale`,
 	}, statusAsStage{})

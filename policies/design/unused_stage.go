@@ -24,7 +24,7 @@ type unusedStage struct {
 func UnusedStage() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "unused-stage", Title: "A stage that nobody uses", Doc: unusedStageDoc,
-		Group: audit.Design, Family: audit.FamilySetup, Rank: 3, Severity: audit.Medium,
+		Group: audit.Design, Family: audit.FamilySetup, Rank: 13, Severity: audit.Medium,
 		Needs: []audit.Need{audit.NeedHistory, audit.NeedHistoryN}, Sources: "S2", Fix: audit.FixAdvice, Subject: crm.KindStage,
 		Facts:   crm.FactHistory | crm.FactOrigin | crm.FactCreated | crm.FactClosed,
 		Message: `{{count .passed_count}} deals went past "{{.stage}}" within {{days .window_days}} and none entered it`,

@@ -153,7 +153,7 @@ func TestStepOpinionSeller(t *testing.T) {
 		"Proposal sent":       {true, false, false},
 		"Send proposal":       {true, false, true},
 		"Angebot senden":      {true, false, true},
-		"Contract":            {true, false, false},
+		"Contract":            {false, false, false},
 		"Contract signed":     {false, false, false},
 		"Implementation":      {false, false, false},
 		"Follow up":           {true, false, true},
