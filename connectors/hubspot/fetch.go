@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/plumbline/plumbline/internal/crm"
 )
@@ -12,6 +13,10 @@ import (
 // heldDeals is how many deals are held back until what a page does not give is read for all of them at once: as many as one
 // request for associations takes.
 const heldDeals = associationSize
+
+// heldFor is how long pages are held back at most: at the pace that the rate limit allows, about as long as heldDeals take. A
+// slow walk that is stopped has lost but the page under way.
+const heldFor = 2 * time.Second
 
 // todo are the ids of the deals held back that quotes, line items or tasks are to be read of.
 type todo struct {
@@ -55,7 +60,7 @@ func (w *walk) whole(ctx context.Context, pages iter.Seq2[crm.Page, error]) iter
 	}
 	return func(yield func(crm.Page, error) bool) {
 		var held []crm.Page
-		deals := 0
+		deals, began := 0, w.opts.Now()
 		flush := func() bool {
 			if err := w.fetch(ctx, held); err != nil {
 				yield(crm.Page{}, err)
@@ -66,18 +71,18 @@ func (w *walk) whole(ctx context.Context, pages iter.Seq2[crm.Page, error]) iter
 					return false
 				}
 			}
-			held, deals = nil, 0
+			held, deals, began = nil, 0, w.opts.Now()
 			return true
 		}
 		for page, err := range pages {
 			if err != nil {
-				if flush() {
+				if ctx.Err() != nil || flush() {
 					yield(crm.Page{}, err)
 				}
 				return
 			}
 			held, deals = append(held, page), deals+len(page.Deals)
-			if (page.Last || deals >= heldDeals) && !flush() {
+			if (page.Last || deals >= heldDeals || w.opts.Now().Sub(began) >= heldFor) && !flush() {
 				return
 			}
 		}
