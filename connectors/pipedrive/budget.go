@@ -28,12 +28,16 @@ type budget struct {
 	share  float64
 	given  int64 // tokens of a day by configuration; 0: none
 
-	mu    sync.Mutex
-	told  int64 // by Pipedrive's headers; 0: it did not say
-	seats int64 // active users; 0: not known
-	kept  int64 // of our share, for the walks of the rest of the day; a quarter of it is kept at least
-	day   string
-	taken int64 // without a ledger
+	mu       sync.Mutex
+	told     int64 // by Pipedrive's headers; 0: it did not say
+	seats    int64 // active users; 0: not known
+	heard    bool  // told is of this connection
+	counted  bool  // so is seats
+	recalled bool  // what earlier connections learned was looked up
+	learned  bool  // something that is not remembered yet
+	kept     int64 // of our share, for the walks of the rest of the day; a quarter of it is kept at least
+	day      string
+	taken    int64 // without a ledger
 }
 
 // perDay is how many tokens the account has for a day, and whether that is an assumption.
@@ -76,6 +80,9 @@ func (b *budget) spend(ctx context.Context, r rest.Request) error {
 	if r.Cost == 0 {
 		return nil
 	}
+	if err := b.remember(ctx); err != nil {
+		return err
+	}
 	limit, what := b.limit(), "our share"
 	if r.Spare {
 		limit, what = b.spare(), "the part of our share that is not kept for pulls and fixes"
@@ -87,6 +94,34 @@ func (b *budget) spend(ctx context.Context, r rest.Request) error {
 	if granted < r.Cost {
 		return &rest.ExhaustedError{What: fmt.Sprintf("%s of the account's daily tokens (%d)", what, limit), RetryAt: midnight(b.now())}
 	}
+	return nil
+}
+
+// The names under which is remembered what the day's tokens rest on.
+const toldName, seatsName = "tokens per day", "seats"
+
+// remember looks up what earlier connections learned of the day's tokens, and keeps what this one did.
+func (b *budget) remember(ctx context.Context) error {
+	memory, ok := b.ledger.(connectors.Memory)
+	if !ok || b.given > 0 {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, n := range map[string]*int64{toldName: &b.told, seatsName: &b.seats} {
+		if !b.recalled && *n == 0 {
+			kept, err := memory.Recall(ctx, b.portal, name)
+			if err != nil {
+				return fmt.Errorf("recalling the day's tokens: %w", err)
+			}
+			*n = kept
+		} else if b.learned && *n > 0 {
+			if err := memory.Remember(ctx, b.portal, name, *n); err != nil {
+				return fmt.Errorf("remembering the day's tokens: %w", err)
+			}
+		}
+	}
+	b.recalled, b.learned = true, false
 	return nil
 }
 
@@ -110,8 +145,8 @@ func (b *budget) take(ctx context.Context, window string, want, limit int64) (in
 func (b *budget) learn(limit, left int64) (spent bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if limit > 0 {
-		b.told = limit
+	if limit > 0 && (limit != b.told || !b.heard) {
+		b.told, b.heard, b.learned = limit, true, true
 	}
 	return limit > 0 && left >= 0 && float64(left) < reserve*float64(limit)
 }
@@ -120,7 +155,9 @@ func (b *budget) learn(limit, left int64) (spent bool) {
 func (b *budget) people(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.seats = int64(n)
+	if b.seats != int64(n) || !b.counted {
+		b.seats, b.counted, b.learned = int64(n), true, true
+	}
 }
 
 // midnight is when a day's tokens are given anew.

@@ -319,3 +319,48 @@ func TestHistoryLeavesWhatIsReserved(t *testing.T) {
 		t.Errorf("%d tokens more where nothing is reserved", n)
 	}
 }
+
+// memory is a ledger that remembers.
+type memory struct {
+	*ledger
+	kept map[string]int64
+}
+
+func (m memory) Remember(_ context.Context, _, name string, value int64) error {
+	m.kept[name] = value
+	return nil
+}
+
+func (m memory) Recall(_ context.Context, _, name string) (int64, error) { return m.kept[name], nil }
+
+// What one connection learned of the account's budget the next one knows: else it would take the share for gone that is only
+// larger than can be assumed.
+func TestTheBudgetIsRemembered(t *testing.T) {
+	for name, headers := range map[string]string{"told by headers": "true", "assumed of the users": "false"} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t, bulk(600, 100, 0), "growth:40", face.With("daily_headers", headers))
+			m := memory{newLedger(), map[string]int64{}}
+			with := func(o *connectors.Options) { o.Ledger, o.DailyShare = m, 0.01 } // 300 tokens of a single seat's
+			c := a.open(t, with)
+			s, deals := fullPull(t, c)
+			var ask []crm.Deal
+			for _, d := range deals {
+				ask = append(ask, d)
+			}
+			n := 0
+			for _, err := range c.(connectors.Historian).History(t.Context(), s, ask) {
+				if err != nil {
+					break
+				}
+				n++
+			}
+			if _, tokens := a.spent(); n == 0 || tokens <= 300 {
+				t.Fatalf("%d histories, %d tokens: no more than can be assumed", n, tokens)
+			}
+			schema(t, a.open(t, with)) // fails where the share is taken for gone
+			if len(m.kept) == 0 || headers == "true" && m.kept["tokens per day"] != 40*60_000 {
+				t.Errorf("remembered %v", m.kept)
+			}
+		})
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/remedy"
 	"github.com/plumbline/plumbline/internal/store"
 )
@@ -30,6 +31,8 @@ type Source interface {
 	Schedules(ctx context.Context) ([]store.Schedule, error)
 	// StepStates counts a portal's steps by state.
 	StepStates(ctx context.Context, portal string) (map[remedy.State]int, error)
+	// HistoryStates tells how far stage history is known, by portal, of those where it is read deal by deal.
+	HistoryStates(ctx context.Context) (map[string]crm.HistoryState, error)
 }
 
 // Collector reads a Source at scrape time. Register it once.
@@ -76,6 +79,7 @@ type state struct {
 	portals   []store.Portal
 	schedules []store.Schedule
 	steps     map[string]map[remedy.State]int // by portal
+	histories map[string]crm.HistoryState     // by portal
 }
 
 // read reads all of it before anything is shown.
@@ -93,6 +97,9 @@ func read(ctx context.Context, from Source) (s state, err error) {
 		return s, err
 	}
 	if s.schedules, err = from.Schedules(ctx); err != nil {
+		return s, err
+	}
+	if s.histories, err = from.HistoryStates(ctx); err != nil {
 		return s, err
 	}
 	s.steps = map[string]map[remedy.State]int{}

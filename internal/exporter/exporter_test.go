@@ -66,6 +66,10 @@ func (f *fake) StepStates(ctx context.Context, portal string) (map[remedy.State]
 	return f.steps[portal], f.part(ctx, "steps")
 }
 
+func (f *fake) HistoryStates(ctx context.Context) (map[string]crm.HistoryState, error) {
+	return f.histories, f.part(ctx, "histories")
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // whole is a state in which every metric has a value.
@@ -93,6 +97,7 @@ func whole() *fake {
 		portals:   []store.Portal{{Name: "acme", CRM: "hubspot"}},
 		schedules: []store.Schedule{{Portal: "acme", Next: asOf.Add(time.Hour)}},
 		steps:     map[string]map[remedy.State]int{"acme": {remedy.Proposed: 5, remedy.Failed: 1}},
+		histories: map[string]crm.HistoryState{"acme": {Known: 1240, Partial: 60, Waiting: 7500}},
 	}}
 }
 
@@ -197,6 +202,9 @@ func TestScrapeOfAWholeState(t *testing.T) {
 		"velocity_per_day currency=EUR pipeline=p1 portal=acme":                1250,
 		"realised_per_day currency=EUR pipeline=p1 portal=acme":                1250,
 		"forecast currency=EUR pipeline=p1 portal=acme window=configured":      10.5,
+		"history_deals portal=acme state=known":                                1240,
+		"history_deals portal=acme state=partial":                              60,
+		"history_deals portal=acme state=waiting":                              7500,
 		"forecast currency=EUR pipeline=p1 portal=acme window=calibrated":      8.25,
 		"sync_complete portal=acme":                                            1,
 		"sync_last_success_timestamp_seconds portal=acme":                      1.7e9,
@@ -296,7 +304,7 @@ func TestPortalsBeforeTheirFirstAudit(t *testing.T) {
 // TestFailingStore shows that the state could not be read, and none of it.
 func TestFailingStore(t *testing.T) {
 	down := map[string]float64{"state_up ": 0}
-	for _, part := range []string{"figures", "findings", "syncs", "portals", "schedules", "steps"} {
+	for _, part := range []string{"figures", "findings", "syncs", "portals", "schedules", "steps", "histories"} {
 		f := whole()
 		f.fails = part
 		if diff := cmp.Diff(down, scrape(t, f)); diff != "" {

@@ -18,7 +18,7 @@ type families struct {
 	velocity, realised, forecast                    *prometheus.Desc
 	conversion, skipRate, backwardRate, probability *prometheus.Desc
 	complete, records, lastSuccess, duration        *prometheus.Desc
-	audited, auditComplete, next, steps             *prometheus.Desc
+	audited, auditComplete, next, steps, histories  *prometheus.Desc
 }
 
 // newFamilies describes the metrics. Their labels are portal, pipeline, stage, policy, severity and state, and of closed
@@ -57,6 +57,7 @@ func newFamilies() families {
 		complete:      d("sync_complete", "Whether the last sync read everything: 1 or 0; 0 as well while a full one that was begun is not at its end.", "portal"),
 		records:       d("sync_records", "Records of the last sync; outcome is expected, read or failed.", "portal", "object", "outcome"),
 		lastSuccess:   d("sync_last_success_timestamp_seconds", "When a sync last was complete, in Unix seconds.", "portal"),
+		histories:     d("history_deals", "Deals by how far their stage history is known, where it is read deal by deal: state is known, partial (asked for, and the CRM does not tell all) or waiting.", "portal", "state"),
 		duration:      d("sync_duration_seconds", "How long the last sync took; absent while it is not at its end.", "portal"),
 		audited:       d("audit_last_timestamp_seconds", "The moment that the last audit judged, in Unix seconds.", "portal"),
 		auditComplete: d("audit_complete", "Whether the last audit saw the whole portal: 1 or 0; at 0 nothing is resolved and counts are of what was read.", "portal"),
@@ -70,7 +71,7 @@ func (f *families) all() []*prometheus.Desc {
 	return slices.Concat([]*prometheus.Desc{
 		f.up, f.portal, f.authorized, f.pipeline, f.stage, f.score, f.findings, f.judged, f.unjudged, f.atRisk, f.deals, f.value, f.conversion,
 		f.skipRate, f.backwardRate, f.probability, f.winRate, f.velocity, f.realised, f.forecast, f.complete, f.records, f.lastSuccess, f.duration,
-		f.audited, f.auditComplete, f.next, f.steps,
+		f.audited, f.auditComplete, f.next, f.steps, f.histories,
 	}, f.summaries())
 }
 

@@ -27,6 +27,11 @@ func (c *Collector) show(g gauges, s state) {
 	for _, x := range s.schedules {
 		g.at(c.next, x.Next, x.Portal)
 	}
+	for portal, h := range s.histories {
+		g.set(c.histories, float64(h.Known), portal, "known")
+		g.set(c.histories, float64(h.Partial), portal, "partial")
+		g.set(c.histories, float64(h.Waiting), portal, "waiting")
+	}
 	for portal, byState := range s.steps {
 		for _, st := range stepStates() {
 			g.set(c.steps, float64(byState[st]), portal, string(st))

@@ -19,7 +19,7 @@ import (
 
 var (
 	_ mirror.Store      = (*DB)(nil)
-	_ connectors.Ledger = (*DB)(nil)
+	_ connectors.Memory = (*DB)(nil)
 )
 
 var sales = crm.Schema{Currency: "EUR", Pipelines: []crm.Pipeline{{ID: "p", Name: "Sales", Stages: []crm.Stage{{ID: "s", Name: "New"}, {ID: "w", Order: 1, Kind: crm.Won}}}}}

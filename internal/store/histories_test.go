@@ -118,3 +118,27 @@ func snapshots(t *testing.T, db *DB) (n int) {
 	}
 	return n
 }
+
+func TestWhatIsRemembered(t *testing.T) {
+	forEachEngineAt(t, func(t *testing.T, db *DB, clock *testClock) {
+		recall := func(portal string, want int64) {
+			t.Helper()
+			if n, err := db.Recall(t.Context(), portal, "seats"); err != nil || n != want {
+				t.Errorf("%s: %d is remembered, %v; want %d", portal, n, err, want)
+			}
+		}
+		recall("acme", 0)
+		for _, n := range []int64{4, 9} {
+			if err := db.Remember(t.Context(), "acme", "seats", n); err != nil {
+				t.Fatal(err)
+			}
+			recall("acme", n)
+		}
+		recall("other", 0)
+		clock.Advance(ledgerKept + time.Hour)
+		if _, err := db.Take(t.Context(), "acme", "w", 1, 5); err != nil {
+			t.Fatal(err)
+		}
+		recall("acme", 0)
+	})
+}

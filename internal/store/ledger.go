@@ -33,3 +33,28 @@ func (db *DB) Take(ctx context.Context, portal, window string, want, limit int64
 	}
 	return granted, nil
 }
+
+// remembered sets numbers that are remembered apart from the windows of budgets.
+const remembered = "remembered/"
+
+// Remember keeps a number of a portal under a name, for some days after it was last kept.
+func (db *DB) Remember(ctx context.Context, portal, name string, value int64) error {
+	_, err := db.writer.ExecContext(ctx, `INSERT INTO ledger (portal, span, taken, granted, at) VALUES ($1, $2, $3, 0, $4)
+		ON CONFLICT (portal, span) DO UPDATE SET taken = excluded.taken, at = excluded.at`, portal, remembered+name, value, db.instant())
+	if err != nil {
+		return fmt.Errorf("remember the %s of portal %s: %w", name, portal, err)
+	}
+	return nil
+}
+
+// Recall returns the number of a portal that was kept under a name, 0 where there is none.
+func (db *DB) Recall(ctx context.Context, portal, name string) (int64, error) {
+	all, err := scanAll(ctx, db.read(), scanInt, `SELECT taken FROM ledger WHERE portal = $1 AND span = $2`, portal, remembered+name)
+	if err != nil {
+		return 0, fmt.Errorf("recall the %s of portal %s: %w", name, portal, err)
+	}
+	if len(all) == 0 {
+		return 0, nil
+	}
+	return all[0], nil
+}
