@@ -11,17 +11,20 @@ import (
 
 // estimateView is the published form of an estimate.
 type estimateView struct {
-	Portal       string   `json:"portal"`
-	Deals        int64    `json:"deals"`
-	OpenDeals    int64    `json:"open_deals"`
-	Requests     int64    `json:"requests"`
-	Tokens       int64    `json:"tokens"`
-	Seconds      float64  `json:"seconds"`
-	OwnRequests  int64    `json:"own_requests"` // of the estimate itself
-	OwnTokens    int64    `json:"own_tokens"`
-	TokensPerDay int64    `json:"tokens_per_day"` // 0 where the CRM counts none
-	DailyShare   int64    `json:"daily_share"`    // the part of them that may be used
-	Assumed      []string `json:"assumed"`
+	Portal       string  `json:"portal"`
+	Deals        int64   `json:"deals"`
+	OpenDeals    int64   `json:"open_deals"`
+	Requests     int64   `json:"requests"`
+	Tokens       int64   `json:"tokens"`
+	Seconds      float64 `json:"seconds"`
+	OwnRequests  int64   `json:"own_requests"` // of the estimate itself
+	OwnTokens    int64   `json:"own_tokens"`
+	TokensPerDay int64   `json:"tokens_per_day"` // 0 where the CRM counts none
+	DailyShare   int64   `json:"daily_share"`    // the part of them that may be used
+	// All stage history beside the pull, at most, and over how many days it is read; 0 where it comes with the pull.
+	HistoryTokens int64    `json:"history_tokens"`
+	HistoryDays   int64    `json:"history_days"`
+	Assumed       []string `json:"assumed"`
 }
 
 // estimatePortals tells what a full pull of each portal will cost, and what it cost to find that out.
@@ -39,7 +42,7 @@ func (a *app) estimatePortals(ctx context.Context, s *shop, names []string, f re
 			errs = append(errs, err)
 			continue
 		}
-		views = append(views, estimateView{p.Name, e.Deals, e.OpenDeals, e.Requests, e.Tokens, e.Seconds, e.OwnRequests, e.OwnTokens, e.TokensPerDay, e.DailyShare, append([]string{}, e.Assumed...)})
+		views = append(views, estimateView{p.Name, e.Deals, e.OpenDeals, e.Requests, e.Tokens, e.Seconds, e.OwnRequests, e.OwnTokens, e.TokensPerDay, e.DailyShare, e.HistoryTokens, e.HistoryDays, append([]string{}, e.Assumed...)})
 	}
 	return errors.Join(append(errs, a.showEstimates(views, len(portals) > 1, f))...)
 }
@@ -65,6 +68,9 @@ func (a *app) showEstimates(views []estimateView, several bool, f report.Format)
 	for _, v := range views {
 		if v.TokensPerDay > 0 {
 			fmt.Fprintf(a.stdout, "%s: %s of %s tokens a day may be used\n", v.Portal, text.Thousands(v.DailyShare), text.Thousands(v.TokensPerDay))
+		}
+		if v.HistoryTokens > 0 {
+			fmt.Fprintf(a.stdout, "%s: all stage history costs at most %s tokens more, read over %s\n", v.Portal, text.Thousands(v.HistoryTokens), text.Plural(int(v.HistoryDays), "day"))
 		}
 		for _, assumed := range v.Assumed {
 			fmt.Fprintf(a.stdout, "%s: assumed: %s\n", v.Portal, assumed)

@@ -66,12 +66,17 @@ portals:
 	var pulled struct {
 		Complete         bool
 		Requests, Tokens int64
+		History          struct{ Known, Deals, Read, Tokens int64 }
 	}
 	if err := json.Unmarshal([]byte(run(0, "sync", "acme", "--format", "json")), &pulled); err != nil {
 		t.Fatal(err)
 	}
-	if !pulled.Complete || pulled.Tokens != server.Counters().Tokens || pulled.Tokens < 102 {
+	h := pulled.History
+	if !pulled.Complete || pulled.Tokens < 102 || h.Tokens == 0 || pulled.Tokens+h.Tokens != server.Counters().Tokens {
 		t.Errorf("%+v; the sandbox counts %d tokens", pulled, server.Counters().Tokens)
+	}
+	if h.Deals < 300 || h.Known != h.Deals || h.Read*20 != h.Tokens {
+		t.Errorf("stage history %+v", h)
 	}
 	var result struct {
 		CRM      string
@@ -82,7 +87,7 @@ portals:
 	if err := json.Unmarshal([]byte(run(0, "audit", "acme", "--format", "json")), &result); err != nil {
 		t.Fatal(err)
 	}
-	if result.CRM != "pipedrive" || !result.Complete || len(result.Findings) == 0 || result.Judged["stage-skipped"].Unknown == 0 || result.Judged["close-date-past"].Judged == 0 {
+	if result.CRM != "pipedrive" || !result.Complete || len(result.Findings) == 0 || result.Judged["stage-skipped"].Unknown != 0 || result.Judged["stage-skipped"].Judged == 0 || result.Judged["close-date-past"].Judged == 0 {
 		t.Errorf("crm %s, complete %v, %d findings, judged %+v", result.CRM, result.Complete, len(result.Findings), result.Judged)
 	}
 	if text := run(0, "plan", "acme"); !strings.Contains(text, "acme") {

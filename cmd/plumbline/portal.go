@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -164,10 +165,19 @@ func newPortalList(a *app) *cobra.Command {
 			return nil
 		}
 		var rows [][]string
-		for _, v := range views {
-			rows = append(rows, []string{v.Name, v.CRM, v.Group, v.Auth, v.Account, v.Synced, v.State})
+		titles := []string{"PORTAL", "CRM", "GROUP", "CONNECTED BY", "ACCOUNT", "LAST SYNC", "STATE"}
+		told := slices.ContainsFunc(views, func(v portalView) bool { return v.History != nil })
+		if told {
+			titles = append(titles, "STAGE HISTORY")
 		}
-		return failed(report.Grid(a.stdout, a.style(), []string{"PORTAL", "CRM", "GROUP", "CONNECTED BY", "ACCOUNT", "LAST SYNC", "STATE"}, rows))
+		for _, v := range views {
+			row := []string{v.Name, v.CRM, v.Group, v.Auth, v.Account, v.Synced, v.State}
+			if told {
+				row = append(row, v.History.words())
+			}
+			rows = append(rows, row)
+		}
+		return failed(report.Grid(a.stdout, a.style(), titles, rows))
 	}
 	return c
 }
@@ -181,6 +191,8 @@ type portalView struct {
 	Account string `json:"account"`
 	Synced  string `json:"last_sync"`
 	State   string `json:"state"`
+	// History is how far stage history is known; absent where it is not read deal by deal.
+	History *historyView `json:"history,omitempty"`
 }
 
 // standing tells of every portal how it is connected and when it was last pulled.
@@ -220,6 +232,13 @@ func (s *shop) stands(ctx context.Context, name string) (portalView, error) {
 	}
 	if p.TokenFile != "" {
 		v.Auth, v.State = "token file", "connected"
+	}
+	history, err := s.db.HistoryState(ctx, name)
+	if err != nil {
+		return v, err
+	}
+	if history != nil {
+		v.History = viewHistory(*history)
 	}
 	sync, err := s.db.LastSync(ctx, name)
 	if err != nil || sync == nil {

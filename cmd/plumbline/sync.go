@@ -18,16 +18,19 @@ import (
 const oauthTimeout = 30 * time.Second
 
 func newSync(a *app) *cobra.Command {
-	var full, wait, estimate bool
+	var full, wait, estimate, skip bool
 	format := ""
 	c := &cobra.Command{
 		Use: "sync [NAME…]", Short: "Pull what changed, or everything",
-		Long:    "Pulls the named portals (default: all). The first pull reads everything; later ones what changed since.\nExits 4 when some portal is incomplete, 1 when none could be read.",
+		Long: "Pulls the named portals (default: all). The first pull reads everything; later ones what changed since.\n" +
+			"Exits 4 when some portal is incomplete, 1 when none could be read. Where the CRM tells stage history deal by deal\n" +
+			"(Pipedrive), it then reads what is not known yet for up to two minutes, or with --wait for as long as the day's\nbudget lasts; what is left goes on with the next sync, and is not incompleteness.",
 		Example: "  plumbline sync\n  plumbline sync acme --full\n  plumbline sync acme --estimate",
 	}
 	c.Flags().BoolVar(&full, "full", false, "read every deal again")
 	c.Flags().BoolVar(&estimate, "estimate", false, "pull nothing: tell what a full pull costs in requests, tokens and seconds")
-	c.Flags().BoolVar(&wait, "wait", false, "wait for a portal that another process works on")
+	c.Flags().BoolVar(&wait, "wait", false, "wait for a portal that another process works on, and for all stage history that the day's budget allows")
+	c.Flags().BoolVar(&skip, "skip-history", false, "do not read stage history deal by deal")
 	c.Flags().StringVar(&format, "format", "table", "table or json")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		f, err := report.ParseFormat(format, report.Table, report.JSON)
@@ -42,9 +45,15 @@ func newSync(a *app) *cobra.Command {
 		if estimate {
 			return failed(a.estimatePortals(cmd.Context(), s, args, f, wait))
 		}
-		return failed(a.syncPortals(cmd.Context(), s, args, f, full, wait))
+		return failed(a.syncPortals(cmd.Context(), s, args, syncFlags{output: f, full: full, wait: wait, skipHistory: skip}))
 	}
 	return c
+}
+
+// syncFlags are the flags of sync.
+type syncFlags struct {
+	output                  report.Format
+	full, wait, skipHistory bool
 }
 
 // syncView is the published form of a sync.
@@ -56,20 +65,22 @@ type syncView struct {
 	Tokens     int64                `json:"tokens"`
 	Seconds    float64              `json:"seconds"`
 	Incomplete []crm.Gap            `json:"incomplete"`
+	// History is there where stage history is read deal by deal; the figures above are without it.
+	History *historyView `json:"history,omitempty"`
 }
 
-func (a *app) syncPortals(ctx context.Context, s *shop, names []string, f report.Format, full, wait bool) error {
+func (a *app) syncPortals(ctx context.Context, s *shop, names []string, f syncFlags) error {
 	portals, err := s.portals(ctx, names)
 	if err != nil {
 		return err
 	}
-	cycle := s.cycle(wait)
+	cycle := s.cycle(f.wait)
 	views := []syncView{}
 	broken := 0
 	var v verdict
 	for _, p := range portals {
 		began := time.Now()
-		done, err := cycle.Sync(ctx, p, daemon.Pull{Full: full, Progress: a.progress(p.Name)})
+		done, err := cycle.Sync(ctx, p, daemon.Pull{Full: f.full, Progress: a.progress(p.Name)})
 		view := syncView{Portal: p.Name, Complete: err == nil && done.Completeness.Complete(), Read: done.Completeness.Read, Requests: done.Requests, Tokens: done.Tokens, Seconds: time.Since(began).Seconds(), Incomplete: done.Completeness.Gaps}
 		if view.Read == nil {
 			view.Read = map[string]crm.Count{}
@@ -86,10 +97,14 @@ func (a *app) syncPortals(ctx context.Context, s *shop, names []string, f report
 		if !view.Complete {
 			v.add(exitIncomplete)
 			a.sayIncomplete(p.Name, view.Incomplete)
+		} else if !f.skipHistory {
+			if view.History, err = a.backfill(ctx, cycle, p, f.wait); err != nil {
+				return err
+			}
 		}
 		views = append(views, view)
 	}
-	if err := a.showSyncs(views, f); err != nil {
+	if err := a.showSyncs(views, f.output); err != nil {
 		return err
 	}
 	if broken == len(views) && nothingRead(views) {
@@ -117,15 +132,35 @@ func (a *app) showSyncs(views []syncView, f report.Format) error {
 		}
 		return report.WriteJSON(a.stdout, views)
 	}
+	counted, told := false, false // tokens, and how much stage history is known: only where there is such a thing
+	for _, v := range views {
+		counted, told = counted || v.Tokens > 0, told || v.History != nil
+	}
+	titles := []string{"PORTAL", "STATE", "DEALS READ", "REQUESTS"}
+	if counted {
+		titles = append(titles, "TOKENS")
+	}
+	titles = append(titles, "TIME")
+	if told {
+		titles = append(titles, "STAGE HISTORY")
+	}
 	var rows [][]string
 	for _, v := range views {
 		state := "complete"
 		if !v.Complete {
 			state = "INCOMPLETE"
 		}
-		rows = append(rows, []string{v.Portal, state, text.Thousands(v.Read["deals"].Read), text.Thousands(v.Requests), fmt.Sprintf("%.1f s", v.Seconds)})
+		row := []string{v.Portal, state, text.Thousands(v.Read["deals"].Read), text.Thousands(v.Requests)}
+		if counted {
+			row = append(row, text.Thousands(v.Tokens))
+		}
+		row = append(row, fmt.Sprintf("%.1f s", v.Seconds))
+		if told {
+			row = append(row, v.History.words())
+		}
+		rows = append(rows, row)
 	}
-	return report.Grid(a.stdout, a.style(), []string{"PORTAL", "STATE", "DEALS READ", "REQUESTS", "TIME"}, rows)
+	return report.Grid(a.stdout, a.style(), titles, rows)
 }
 
 // progress shows how far a pull has come, on a terminal alone.
