@@ -57,7 +57,7 @@ func (c *reader) Probe(ctx context.Context) ([]connectors.Access, error) {
 	for _, a := range []connectors.Access{
 		{Scope: scopeWriteDeals, Cost: "no close date, owner or loss reason can be set: close-date-past, owner-missing, owner-inactive and lost-reason-free-text are reported only"},
 		{Scope: scopeWriteTasks, Cost: "no task can be created: the policies whose fix is a task are reported only"},
-		{Scope: scopeWriteProperty, Cost: "neither the drop-down for loss reasons can be created nor the probability of a stage set: lost-reason-free-text and the policies about probabilities are reported only"},
+		{Scope: scopeWriteProperty, Cost: "the drop-down for loss reasons cannot be created, nor the probability of a stage set: lost-reason-free-text and the policies about probabilities are reported only"},
 	} {
 		a.Granted = c.may(a.Scope)
 		out = append(out, a)
