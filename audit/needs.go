@@ -164,6 +164,14 @@ func (n Need) facts() (crm.Fact, string) {
 		return 0, "switch on the probabilities of stages in the CRM, where it has them"
 	case NeedShipped:
 		return 0, "audit the connected portal: a file does not say which stages the CRM ships"
+	case NeedName:
+		return crm.FactName, "give the name"
+	case NeedOrigin:
+		return crm.FactOrigin, "audit the connected portal: a file does not say how a deal was made"
+	case NeedCompany:
+		return crm.FactCompany, "let this program read the companies"
+	case NeedExpression:
+		return 0, "mend the expression of the own policy"
 	case NeedLanguage:
 		return 0, "name it in one of the languages that the vocabulary covers"
 	default:

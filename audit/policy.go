@@ -97,7 +97,10 @@ const (
 	NeedShipped    Need = "the CRM's own stages"
 	NeedHistoryN   Need = "enough past deals" // a statistic's minimum is not reached
 	NeedLanguage   Need = "a known language"  // a name is in a script that the vocabulary does not cover
-	NeedExpression Need = "a result"          // the expression of an own policy fails on the record
+	NeedName       Need = "name"
+	NeedOrigin     Need = "origin" // how a deal was made
+	NeedCompany    Need = "company"
+	NeedExpression Need = "a result" // the expression of an own policy fails on the record
 )
 
 // Mode is what the daemon may do about a finding.

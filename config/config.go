@@ -21,6 +21,8 @@ type Known struct {
 	Connectors map[string]Connector
 	// Policies gives, per policy id, a constructor that returns a pointer to a fresh struct of the policy's default settings.
 	Policies map[string]func() any
+	// OwnPrefix begins the ids of own policies, for the schema; "": there are none.
+	OwnPrefix string
 	// Own makes policies of the files that own_policies names; nil: there can be none.
 	Own func(files []File) Own
 }

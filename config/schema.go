@@ -99,6 +99,9 @@ func policiesSchema(known Known) *jsonschema.Schema {
 		props.Set(id, policy)
 	}
 	s := closed(props)
+	if known.OwnPrefix != "" {
+		s.PatternProperties = map[string]*jsonschema.Schema{"^" + known.OwnPrefix: {Type: "object", Description: "an own policy"}}
+	}
 	s.Description = "the policies' settings"
 	return s
 }

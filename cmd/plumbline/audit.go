@@ -118,7 +118,7 @@ func (a *app) auditFile(ctx context.Context, f *auditFlags) error {
 	if err != nil {
 		return err
 	}
-	list, err := checks(cfg.Checks)
+	list, err := a.catalogue().checks(cfg.Checks)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (a *app) auditPortals(ctx context.Context, f *auditFlags, names []string) e
 
 // showAudits writes results and says by the exit code what they amount to.
 func (a *app) showAudits(f *auditFlags, results ...*audit.Result) error {
-	w, err := words()
+	w, err := a.catalogue().words()
 	if err != nil {
 		return err
 	}

@@ -36,8 +36,6 @@ func (sel selection) of(c *cobra.Command, args []string) (remedy.Selection, erro
 		return remedy.Selection{}, misused(c, "say which steps: give %s", ways)
 	case n > 1:
 		return remedy.Selection{}, misused(c, "give one of %s, not several", ways)
-	case sel.policy != "" && policyByID(sel.policy) == nil:
-		return remedy.Selection{}, noPolicy(sel.policy)
 	}
 	return remedy.Selection{Portal: sel.portal, Steps: args, Policy: sel.policy, Run: sel.run, All: sel.all}, nil
 }
@@ -45,6 +43,9 @@ func (sel selection) of(c *cobra.Command, args []string) (remedy.Selection, erro
 // split divides a selection into those of the portals that its steps are of. A named step or portal that there is not is
 // wrong usage, and nothing is done then.
 func (s *shop) split(ctx context.Context, sel remedy.Selection) (map[string]remedy.Selection, error) {
+	if err := s.policies.has(sel.Policy); err != nil {
+		return nil, err
+	}
 	if sel.Portal != "" {
 		if _, err := s.portals(ctx, []string{sel.Portal}); err != nil {
 			return nil, err

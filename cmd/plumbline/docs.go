@@ -18,6 +18,7 @@ import (
 	"github.com/plumbline/plumbline/config"
 	"github.com/plumbline/plumbline/internal/exporter"
 	"github.com/plumbline/plumbline/policies"
+	"github.com/plumbline/plumbline/policies/own"
 )
 
 // generated heads every generated document.
@@ -58,6 +59,7 @@ func genDocs(root *cobra.Command, dir string) error {
 		"policies.md":      func() (string, error) { return docPolicies(policies.All()), nil },
 		"metrics.md":       docMetrics,
 		"configuration.md": func() (string, error) { return docConfiguration(built(known())) },
+		"own-policies.md":  func() (string, error) { return own.Document(), nil },
 		"commands.md":      func() (string, error) { return docCommands(root), nil },
 	} {
 		text, err := write()
@@ -206,7 +208,9 @@ const policyKeysIntro = `
 
 ` + "`policies`" + ` holds a section per policy id, at the top level for all portals and within a portal for that one alone. A
 section under ` + "`pipelines`" + ` or, within it, ` + "`stages`" + ` starts from the settings around it; the narrowest that fits a record
-wins. [policies.md](policies.md) lists the ids and their settings.
+wins. ` + "`amounts`" + ` at any of these levels holds sections for deals by amount (` + "`\">= 50000 EUR\"`, `\"< 1000 EUR\"`, `\"1000 - 50000 EUR\"`" + `), which go
+on top of those of pipelines and stages; a deal without an amount, or in another currency, is in none. [policies.md](policies.md) lists the
+ids and their settings, [own-policies.md](own-policies.md) says how to add your own; ` + "`plumbline policies explain ID`" + ` shows what is in force where.
 
 `
 

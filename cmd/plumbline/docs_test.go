@@ -28,8 +28,8 @@ func TestGeneratedDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 4 {
-		t.Errorf("%d documents were written, want 4", len(files))
+	if len(files) != 5 {
+		t.Errorf("%d documents were written, want 5", len(files))
 	}
 	for _, f := range files {
 		want, err := os.ReadFile(filepath.Join(dir, f.Name()))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/plumbline/plumbline/audit"
@@ -11,10 +10,66 @@ import (
 	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/text"
 	"github.com/plumbline/plumbline/policies"
+	"github.com/plumbline/plumbline/policies/own"
 )
 
 // callback is the redirect URL that the CRM's app has registered unless the configuration says otherwise.
 const callback = "http://localhost:8976/oauth/callback"
+
+// catalogue is the policies that there are: those that are built in, then the account's own.
+type catalogue []*audit.Policy
+
+func (c catalogue) ids() []string {
+	var ids []string
+	for _, p := range c {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+// find returns the policy with an id, nil when there is none.
+func (c catalogue) find(id string) *audit.Policy {
+	for _, p := range c {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// words are the sentences that people read.
+func (c catalogue) words() (*text.Words, error) { return text.English(c) }
+
+// catalogue returns the policies there are. The account's own are among them once the configuration is loaded.
+func (a *app) catalogue() catalogue {
+	list := catalogue(policies.All())
+	if a.own != nil {
+		list = append(list, a.own.Policies...)
+	}
+	return list
+}
+
+// loadOwn reads files of own policies.
+func loadOwn(files []own.File) *own.Set {
+	return own.Load(files, own.Options{Taken: catalogue(policies.All()).ids(), Meant: config.Meant})
+}
+
+// readOwn reads those that the configuration names.
+func (a *app) readOwn(files []config.File) config.Own {
+	list := make([]own.File, len(files))
+	for i, f := range files {
+		list[i] = own.File(f)
+	}
+	a.own = loadOwn(list)
+	out := config.Own{Policies: map[string]func() any{}, Broken: a.own.Broken}
+	for _, p := range a.own.Policies {
+		out.Policies[p.ID] = p.NewSettings
+	}
+	for _, p := range a.own.Problems {
+		out.Problems = append(out.Problems, config.Problem(p))
+	}
+	return out
+}
 
 // known is what a configuration can speak of: the CRMs and policies that are built in.
 func known() config.Known {
@@ -23,7 +78,7 @@ func known() config.Known {
 			"hubspot":   {APIURL: "https://api.hubapi.com", OAuthURL: "https://app.hubspot.com", RedirectURL: callback},
 			"pipedrive": {OAuthURL: "https://oauth.pipedrive.com", RedirectURL: callback},
 		},
-		Policies: map[string]func() any{},
+		Policies: map[string]func() any{}, OwnPrefix: own.Prefix,
 	}
 	for _, t := range all.Types() {
 		k.CRMs = append(k.CRMs, t.Name)
@@ -36,7 +91,9 @@ func known() config.Known {
 
 // loadConfig reads the configuration, or the defaults where there is no file and none was asked for.
 func (a *app) loadConfig() (*config.Config, error) {
-	cfg, err := config.Load(config.Find(a.configFile), known(), a.getenv)
+	k := known()
+	k.Own = a.readOwn
+	cfg, err := config.Load(config.Find(a.configFile), k, a.getenv)
 	var problems config.Problems
 	switch {
 	case errors.As(err, &problems):
@@ -47,10 +104,10 @@ func (a *app) loadConfig() (*config.Config, error) {
 	return cfg, nil
 }
 
-// checks turns configured checks into those of the audit: for every policy of the catalogue at least one.
-func checks(configured config.Checks) ([]audit.Check, error) {
+// checks turns configured checks into those of the audit: for every policy at least one.
+func (c catalogue) checks(configured config.Checks) ([]audit.Check, error) {
 	var out []audit.Check
-	for _, p := range policies.All() {
+	for _, p := range c {
 		list := configured[p.ID]
 		if len(list) == 0 {
 			list = []config.Check{{Policy: p.ID, Fix: string(audit.ModeReport), Settings: p.NewSettings()}}
@@ -67,13 +124,13 @@ func checks(configured config.Checks) ([]audit.Check, error) {
 }
 
 func newCheck(p *audit.Policy, c config.Check) (audit.Check, error) {
-	settings, ok := c.Settings.(audit.Checker)
-	if !ok {
-		return audit.Check{}, fmt.Errorf("policy %s: its settings cannot check", p.ID)
+	settings, err := p.Checker(c.Settings)
+	if err != nil {
+		return audit.Check{}, err
 	}
 	out := audit.Check{
 		Policy: p, Settings: settings, Mode: audit.Mode(c.Fix), Grace: audit.Days(c.Grace),
-		Pipeline: c.Pipeline, Stage: c.Stage, Origin: c.Origin, Off: p.Off, Why: c.Reason,
+		Pipeline: c.Pipeline, Stage: c.Stage, Band: audit.Band{From: crm.Amount(c.Amounts.From), To: crm.Amount(c.Amounts.To), Currency: c.Amounts.Currency}, Origin: c.Origin, Off: p.Off, Why: c.Reason,
 	}
 	if c.Enabled != nil {
 		out.Off = !*c.Enabled
@@ -100,9 +157,6 @@ func facts(list []audit.Check) crm.Fact {
 	// Statistics need the way that every deal took.
 	return f | crm.FactHistory | crm.FactStageEntry
 }
-
-// words are the sentences that people read.
-func words() (*text.Words, error) { return text.English(policies.All()) }
 
 func zone(name string) (*time.Location, error) {
 	if name == "" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding"
 	"fmt"
 	"io"
 	"reflect"
@@ -10,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plumbline/plumbline/audit"
+	"github.com/plumbline/plumbline/config"
 	"github.com/plumbline/plumbline/internal/report"
-	"github.com/plumbline/plumbline/policies"
 )
 
 func newPolicies(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "policies", Short: "The catalogue of what can be wrong", Example: "  plumbline policies list\n  plumbline policies explain stale-in-stage"}
+	c := &cobra.Command{Use: "policies", Short: "The catalogue of what can be wrong, and your own policies", Example: "  plumbline policies list\n  plumbline policies explain stale-in-stage"}
 	format := ""
 	list := &cobra.Command{
 		Use: "list", Short: "List the policies", Example: "  plumbline policies list", Args: noArgs,
@@ -24,47 +23,46 @@ func newPolicies(a *app) *cobra.Command {
 			if err != nil {
 				return usage("%w", err)
 			}
-			return failed(listPolicies(a.stdout, a.style(), f))
+			if _, err := a.loadConfig(); err != nil {
+				return err
+			}
+			return failed(listPolicies(a.stdout, a.style(), f, a.catalogue()))
 		},
 	}
 	list.Flags().StringVar(&format, "format", "table", "table or json")
-	explain := &cobra.Command{
-		Use: "explain POLICY", Short: "Explain a policy: what it looks for, why, how, and its settings", Example: "  plumbline policies explain stale-in-stage",
-		Args: oneArg("a policy's name"),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return policyIDs(), cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			p := policyByID(args[0])
-			if p == nil {
-				return noPolicy(args[0])
-			}
-			return failed(explainPolicy(a.stdout, p))
-		},
-	}
-	c.AddCommand(list, explain)
+	c.AddCommand(list, newPoliciesExplain(a), newPoliciesTest(a))
 	return c
 }
 
-func policyIDs() []string {
-	var ids []string
-	for _, p := range policies.All() {
-		ids = append(ids, p.ID)
+func newPoliciesExplain(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "explain POLICY", Short: "Explain a policy: what it looks for, why, how, and its settings where they are in force",
+		Example: "  plumbline policies explain stale-in-stage", Args: oneArg("a policy's name"),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			_, _ = a.loadConfig() // without one there are no own policies to complete
+			return a.catalogue().ids(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			cfg, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			if err := a.catalogue().has(args[0]); err != nil {
+				return err
+			}
+			p := a.catalogue().find(args[0])
+			explainPolicy(a.stdout, p)
+			return failed(explainSettings(a.stdout, a.style(), p, cfg))
+		},
 	}
-	return ids
 }
 
-func policyByID(id string) *audit.Policy {
-	for _, p := range policies.All() {
-		if p.ID == id {
-			return p
-		}
+// has says that there is no such policy; "" asks for none.
+func (c catalogue) has(id string) error {
+	if id == "" || c.find(id) != nil {
+		return nil
 	}
-	return nil
-}
-
-func noPolicy(id string) error {
-	return usage("%s", see(fmt.Sprintf("there is no policy %q%s", id, meant(id, policyIDs())), "plumbline policies list"))
+	return usage("%s", see(fmt.Sprintf("there is no policy %q%s", id, meant(id, c.ids())), "plumbline policies list"))
 }
 
 type policyView struct {
@@ -86,16 +84,16 @@ type settingView struct {
 	Text    string `json:"text"`
 }
 
-func listPolicies(w io.Writer, style report.Style, f report.Format) error {
+func listPolicies(w io.Writer, style report.Style, f report.Format, list catalogue) error {
 	if f == report.JSON {
 		views := []policyView{}
-		for _, p := range policies.All() {
+		for _, p := range list {
 			views = append(views, policyView{p.ID, p.Title, p.Group, p.Family, p.Severity, p.Fix, p.Needs, p.Sources, p.Off, settingsOf(p)})
 		}
 		return report.WriteJSON(w, views)
 	}
 	var rows [][]string
-	for _, p := range policies.All() {
+	for _, p := range list {
 		fix := string(p.Fix)
 		if fix == "" {
 			fix = "-"
@@ -105,7 +103,7 @@ func listPolicies(w io.Writer, style report.Style, f report.Format) error {
 	return report.Grid(w, style, []string{"POLICY", "GROUP", "SEVERITY", "FIX", "SOURCE", "WRONG WHEN"}, rows)
 }
 
-func explainPolicy(w io.Writer, p *audit.Policy) error {
+func explainPolicy(w io.Writer, p *audit.Policy) {
 	fmt.Fprintln(w, strings.TrimSpace(p.Doc))
 	fmt.Fprintf(w, "\nSeverity %s · group %s", p.Severity, p.Group)
 	if p.Family != "" {
@@ -122,32 +120,96 @@ func explainPolicy(w io.Writer, p *audit.Policy) error {
 	for _, s := range settingsOf(p) {
 		fmt.Fprintf(w, "  %s (default %s): %s\n", s.Name, s.Default, s.Text)
 	}
-	return nil
+}
+
+// explainSettings shows what is in force in each portal and scope, and where it comes from, where anything is configured.
+func explainSettings(w io.Writer, style report.Style, p *audit.Policy, cfg *config.Config) error {
+	type place struct {
+		portal string
+		checks config.Checks
+	}
+	var places []place
+	for _, portal := range cfg.Portals {
+		places = append(places, place{portal.Name, portal.Checks})
+	}
+	places = append(places, place{"(any other)", cfg.Checks})
+	var rows [][]string
+	configured := false
+	for _, at := range places {
+		list, err := catalogue{p}.checks(at.checks)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			c := &list[i]
+			if !c.Fits() {
+				continue
+			}
+			configured = configured || len(c.Origin) > 0
+			for _, s := range inForce(p, c) {
+				rows = append(rows, append([]string{at.portal, scopeOf(c)}, s...))
+			}
+		}
+	}
+	if !configured {
+		fmt.Fprintln(w, "\nNothing else is configured: the defaults are in force everywhere.")
+		return nil
+	}
+	fmt.Fprintln(w, "\nIn force:")
+	return report.Grid(w, style, []string{"PORTAL", "SCOPE", "SETTING", "VALUE", "FROM"}, rows)
+}
+
+// inForce lists a check's settings as setting, value and origin.
+func inForce(p *audit.Policy, c *audit.Check) [][]string {
+	var rows [][]string
+	general := map[string]string{"severity": c.Severity.String(), "fix": string(c.Mode), "grace": c.Grace.String(), "enabled": "yes"}
+	if c.Off {
+		general["enabled"] = strings.TrimSuffix("no: "+c.Why, ": ")
+	}
+	for _, name := range []string{"enabled", "severity", "fix", "grace"} {
+		if from := c.Origin[name]; from != "" {
+			rows = append(rows, []string{name, general[name], from})
+		}
+	}
+	effective := c.Effective()
+	for _, s := range settingsOf(p) {
+		rows = append(rows, []string{s.Name, effective[s.Name].Value, effective[s.Name].From})
+	}
+	if len(rows) == 0 {
+		rows = append(rows, []string{"enabled", general["enabled"], audit.FromDefault})
+	}
+	return rows
+}
+
+// scopeOf names the scope of a check.
+func scopeOf(c *audit.Check) string {
+	var parts []string
+	if c.Pipeline != "" {
+		parts = append(parts, "pipeline "+c.Pipeline)
+	}
+	if c.Stage != "" {
+		parts = append(parts, "stage "+c.Stage)
+	}
+	if !c.Band.IsZero() {
+		parts = append(parts, "amounts "+c.Band.String())
+	}
+	if len(parts) == 0 {
+		return "everything"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // settingsOf reads a policy's settings off its struct: yaml names, default values and desc texts.
 func settingsOf(p *audit.Policy) []settingView {
 	list := []settingView{}
-	v := reflect.ValueOf(p.Defaults())
+	v := reflect.ValueOf(p.NewSettings()).Elem()
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if name == "" || name == "-" {
 			continue
 		}
-		list = append(list, settingView{Name: name, Default: settingText(v.Field(i).Interface()), Text: f.Tag.Get("desc")})
+		list = append(list, settingView{Name: name, Default: audit.SettingText(v.Field(i).Interface()), Text: f.Tag.Get("desc")})
 	}
 	return list
-}
-
-func settingText(v any) string {
-	if m, ok := v.(encoding.TextMarshaler); ok {
-		if b, err := m.MarshalText(); err == nil {
-			return string(b)
-		}
-	}
-	if s := fmt.Sprint(v); s != "" {
-		return s
-	}
-	return `""`
 }

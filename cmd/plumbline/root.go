@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/plumbline/plumbline/internal/report"
+	"github.com/plumbline/plumbline/policies/own"
 )
 
 // logJSON is the --log-format for programs.
@@ -28,6 +29,8 @@ type app struct {
 	configFile string
 	logLevel   string
 	logFormat  string
+
+	own *own.Set // the account's own policies, once the configuration is loaded; nil: none
 }
 
 func newRoot(a *app) *cobra.Command {

@@ -34,6 +34,7 @@ type shop struct {
 	cfg      *config.Config
 	db       *store.DB
 	vault    *oauth.Vault
+	policies catalogue
 	words    *text.Words
 	registry *prometheus.Registry
 	requests *exporter.Requests
@@ -55,7 +56,7 @@ func (a *app) openWith(ctx context.Context, cfg *config.Config) (*shop, error) {
 	if err != nil {
 		return nil, usage("store.url: %w", err)
 	}
-	w, err := words()
+	w, err := a.catalogue().words()
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (a *app) openWith(ctx context.Context, cfg *config.Config) (*shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shop{cfg: cfg, db: db, words: w, log: log, now: a.now, registry: prometheus.NewRegistry()}
+	s := &shop{cfg: cfg, db: db, policies: a.catalogue(), words: w, log: log, now: a.now, registry: prometheus.NewRegistry()}
 	s.vault = oauth.NewVault(db, keys, oauth.Options{Client: &http.Client{Timeout: 30 * time.Second}, Now: a.now, Log: log})
 	s.requests = exporter.NewRequests(s.registry)
 	s.registry.MustRegister(exporter.NewCollector(db, log), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -173,7 +174,7 @@ func (s *shop) portal(ctx context.Context, name string) (daemon.Portal, error) {
 	if err != nil {
 		return daemon.Portal{}, err
 	}
-	list, err := checks(p.Checks)
+	list, err := s.policies.checks(p.Checks)
 	if err != nil {
 		return daemon.Portal{}, err
 	}

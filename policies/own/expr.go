@@ -266,7 +266,12 @@ func (w *world) wording(message string, meant func(word string, candidates []str
 		return fmt.Sprintf("there is nothing called %q%s", name, meant(name, []string{nameDeal, namePortal, nameParams, nameNow, nameToday, "has", "known", "days", "lower", "size"}))
 	case strings.HasPrefix(message, "found no matching overload for"):
 		_, given, _ := strings.Cut(message, "applied to ")
-		return fmt.Sprintf("%s cannot be applied to %s", operator(quoted(message)), strings.Trim(given, "'"))
+		given = strings.Trim(given, "'")
+		hint := ""
+		if given == "(double, int)" || given == "(int, double)" {
+			hint = "; write the whole number with a decimal, 5.0 for 5, or turn it into one: double(deal.contacts)"
+		}
+		return fmt.Sprintf("%s cannot be applied to %s%s", operator(quoted(message)), given, hint)
 	case strings.HasPrefix(message, "Syntax error: "):
 		text, _, _ := strings.Cut(strings.TrimPrefix(message, "Syntax error: "), " expecting ")
 		return "it is not an expression: " + strings.Join(strings.Fields(text), " ")

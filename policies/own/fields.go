@@ -19,6 +19,8 @@ type field struct {
 	need audit.Need
 	// moves tells that the value changes as time passes, though nothing happens to the deal.
 	moves bool
+	// optional tells that a deal can have none of a number.
+	optional bool
 	// known overrules fact where that does not say all.
 	known func(r *record) bool
 	// get returns the value, nil where the deal is known to have none.
@@ -45,7 +47,7 @@ func placeFields() []field {
 	}
 	return []field{
 		always("id", cel.StringType, "the CRM's id of the deal", func(r *record) ref.Val { return types.String(r.pass.Snap.ID(r.row.Index)) }),
-		{name: "name", typ: cel.StringType, noun: "name", doc: "its name", fact: crm.FactName, need: needName,
+		{name: "name", typ: cel.StringType, noun: "name", doc: "its name", fact: crm.FactName, need: audit.NeedName,
 			get: func(r *record) ref.Val { return r.text(r.row.Name) }},
 		always("status", cel.StringType, `"open", "won" or "lost"`, func(r *record) ref.Val { return types.String(r.row.Status.String()) }),
 		always("pipeline", cel.StringType, "the name of its pipeline", func(r *record) ref.Val { return types.String(r.pipeline().Name) }),
@@ -55,12 +57,12 @@ func placeFields() []field {
 		always("stage_kind", cel.StringType, `what its stage stands for: "open", "won" or "lost"`, func(r *record) ref.Val { return types.String(r.stage().Kind.String()) }),
 		always("stage_position", cel.IntType, "the place of its stage among the open stages of the pipeline, from 1", func(r *record) ref.Val { return types.Int(r.position()) }),
 		always("stage_count", cel.IntType, "how many open stages the pipeline has", func(r *record) ref.Val { return types.Int(r.openStages()) }),
-		always("probability", cel.DoubleType, "the probability that is set for its stage, 0 to 1", func(r *record) ref.Val {
+		{name: "probability", typ: cel.DoubleType, noun: "probability", doc: "the probability that is set for its stage, 0 to 1", optional: true, get: func(r *record) ref.Val {
 			if p := r.stage().Probability; p != nil {
 				return types.Double(*p)
 			}
 			return nil
-		}),
+		}},
 		{name: "moves", typ: cel.IntType, noun: "stage history", doc: "how often it was moved from one stage to another", fact: crm.FactHistory, need: audit.NeedHistory,
 			known: func(r *record) bool { return r.row.Known.Has(crm.FactHistory) },
 			get:   func(r *record) ref.Val { return types.Int(max(0, len(r.pass.Snap.Moves(r.row.Index))-1)) }},
@@ -97,7 +99,7 @@ func recordFields() []field {
 			get: func(r *record) ref.Val { return types.String(r.pass.Snap.Currency(r.row.Currency)) }},
 		{name: "line_total", typ: cel.DoubleType, noun: "sum of line items", doc: "the sum of its line items, 0 when there are none", fact: crm.FactLineItems, need: audit.NeedLineItems,
 			get: func(r *record) ref.Val { return types.Double(r.pass.Snap.LineTotal(r.row.Index).Float()) }},
-		{name: "company", typ: cel.StringType, noun: "company", doc: `its company as the CRM refers to it (an id; in files, a name), "" when there is none`, fact: crm.FactCompany, need: audit.NeedContacts,
+		{name: "company", typ: cel.StringType, noun: "company", doc: `its company as the CRM refers to it (an id; in files, a name), "" when there is none`, fact: crm.FactCompany, need: audit.NeedCompany,
 			get: func(r *record) ref.Val { return r.text(r.row.Company) }},
 		{name: "contacts", typ: cel.IntType, noun: "number of contacts", doc: "how many people are associated with it", fact: crm.FactContacts, need: audit.NeedContacts,
 			get: func(r *record) ref.Val { return types.Int(r.pass.Snap.Contacts(r.row.Index)) }},
@@ -105,7 +107,7 @@ func recordFields() []field {
 			get: func(r *record) ref.Val { return r.text(r.pass.Snap.Type(r.row.Index)) }},
 		{name: "source", typ: cel.StringType, noun: "channel", doc: `the channel that it came by, "" when there is none`, fact: crm.FactSource, need: audit.NeedChannel,
 			get: func(r *record) ref.Val { return r.text(r.pass.Snap.Source(r.row.Index)) }},
-		{name: "origin", typ: cel.StringType, noun: "origin", doc: `how it was made: "person", "automation", "integration", "import", "plumbline" or ""`, fact: crm.FactOrigin, need: needOrigin,
+		{name: "origin", typ: cel.StringType, noun: "origin", doc: `how it was made: "person", "automation", "integration", "import", "plumbline" or ""`, fact: crm.FactOrigin, need: audit.NeedOrigin,
 			get: func(r *record) ref.Val { return types.String(origin(r.row.Origin)) }},
 		{name: "loss_reason", typ: cel.StringType, noun: "loss reason", doc: `why it was lost, "" when that is not filled in`, fact: crm.FactLossReason, need: audit.NeedLossReason,
 			get: func(r *record) ref.Val { return r.text(r.row.LossReason) }},
@@ -188,7 +190,7 @@ func workFields() []field {
 			get: func(r *record) ref.Val { return types.Int(r.pass.Snap.Engagement(r.row.Index).Touches) }},
 		{name: "close_date_changes", typ: cel.IntType, noun: "date history", doc: "how often its expected close date was changed from one day to another", fact: crm.FactDates, need: audit.NeedDates,
 			get: func(r *record) ref.Val { return types.Int(r.dateChanges()) }},
-		{name: "cycle_days", typ: cel.DoubleType, noun: "closing date", doc: "days from its creation to its closing", fact: crm.FactCreated | crm.FactClosed, need: audit.NeedClosed,
+		{name: "cycle_days", typ: cel.DoubleType, noun: "closing date", doc: "days from its creation to its closing", fact: crm.FactCreated | crm.FactClosed, need: audit.NeedClosed, optional: true,
 			get: func(r *record) ref.Val {
 				if r.row.Created.IsZero() || r.row.Closed.IsZero() {
 					return nil
@@ -206,9 +208,3 @@ func portalFields() []field {
 		{name: "timezone", typ: cel.StringType, doc: `the account's time zone (IANA name), "" for UTC`, get: func(r *record) ref.Val { return types.String(r.pass.Snap.Schema.Zone) }},
 	}
 }
-
-// The needs of fields that no policy of the catalogue rests on.
-const (
-	needName   audit.Need = "name"
-	needOrigin audit.Need = "origin"
-)

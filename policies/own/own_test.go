@@ -10,7 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/config"
+	"github.com/plumbline/plumbline/internal/text"
 	"github.com/plumbline/plumbline/policies/own"
 )
 
@@ -80,5 +82,41 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("%s", diff)
 			}
 		})
+	}
+}
+
+// TestDocumentedSample: the sample of the page is sound and passes its own tests.
+func TestDocumentedSample(t *testing.T) {
+	blocks := strings.Split(own.Document(), "```yaml\n")
+	sample, _, _ := strings.Cut(blocks[2], "```")
+	set := own.Load([]own.File{{Path: "ours.yaml", Text: []byte(sample)}}, own.Options{})
+	if len(set.Problems) > 0 {
+		t.Fatalf("problems:\n%s", show(set.Problems))
+	}
+	out, err := set.Test(t.Context())
+	if err != nil || len(out) != 3 {
+		t.Fatalf("%v %+v", err, out)
+	}
+	for _, o := range out {
+		if o.Failed {
+			t.Errorf("line %d: want %s, got %s (%s)", o.Line, o.Want, o.Got, o.Why)
+		}
+	}
+}
+
+// TestMessagesAreTemplates: the messages, made of facts, are what the catalogue's are: templates with the functions of text.
+func TestMessagesAreTemplates(t *testing.T) {
+	set := load(t, "testdata/good.yaml")
+	words, err := text.English(set.Policies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := audit.Finding{Policy: "own-big-deal-without-quote", Facts: audit.Facts{"stage": "{{.x}}", "entered_at": "2026-11-01T00:00:00Z", "deal_money": "5.00 EUR"}}
+	if got := words.Sentence(f); got != `In "{{.x}}" since 1 Nov 2026, 5.00 EUR, without a quote` {
+		t.Error(got)
+	}
+	f.Facts = nil
+	if got := words.Sentence(f); got != `In "?" since ?, ?, without a quote` {
+		t.Error(got)
 	}
 }

@@ -72,17 +72,6 @@ func (set *Set) Test(ctx context.Context) ([]Outcome, error) {
 	return out, nil
 }
 
-// Untested are the ids of the sound policies that have no tests.
-func (set *Set) Untested() []string {
-	var out []string
-	for _, p := range set.Policies {
-		if !slices.ContainsFunc(set.tests, func(s *suite) bool { return s.def.id == p.ID }) {
-			out = append(out, p.ID)
-		}
-	}
-	return out
-}
-
 // run runs one case with the very engine of an audit.
 func (s *suite) run(ctx context.Context, c *testCase) ([]Outcome, error) {
 	b := crm.NewBuilder("test", "test", c.schema())
