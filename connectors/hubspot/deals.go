@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -70,7 +71,8 @@ func (w *walk) add(page *crm.Page, rows []row) {
 // changes is the state of a walk over the changed deals. Results are ordered by modification time and paged by offset, so a
 // deal that is changed during the walk goes to the end and those behind it move up by one, one of them over the edge of a
 // page that was read already. That shows, for such a deal comes twice. The walk then begins again and takes each page from
-// the last time seen, which costs a little more and cannot lose a deal.
+// the last time seen, which costs a little more and cannot lose a deal, but for one place: more deals of one time than a page
+// holds must be paged by offset all the same. If anything shifts behind that place, the walk goes on from there once more.
 type changes struct {
 	since   crm.Instant
 	after   string
@@ -78,6 +80,8 @@ type changes struct {
 	seen    map[string]crm.Instant // modification time by id
 	shifted bool
 	careful bool
+	risky   crm.Instant // the first time that was paged by offset in a careful walk
+	again   int         // how often the walk went on from there
 }
 
 // changed walks over a search by modification time, oldest first. One that was interrupted begins again, for in the
@@ -153,14 +157,22 @@ func (s *changes) take(l list) (fresh []row, last crm.Instant) {
 	return fresh, last
 }
 
+// mostAgain is how often a walk tries to read many deals of one time while they change.
+const mostAgain = 50
+
 // move goes on to the next page: by offset while that is safe, else from the last time seen. At the end, since is none.
 func (s *changes) move(start crm.Instant, next string, last crm.Instant) error {
 	offset, err := strconv.Atoi(next)
 	later := last/1000 > s.since/1000 // HubSpot's times have milliseconds
 	switch {
 	case next == "" && s.shifted && !s.careful:
-		s.careful = true
+		s.careful, s.shifted = true, false
 		s.since, s.after, s.total = start, "", 0
+	case next == "" && s.shifted && !s.risky.IsZero() && s.again >= mostAgain:
+		return errors.New("searching deals: they change faster than they can be read")
+	case next == "" && s.shifted && !s.risky.IsZero():
+		s.since, s.after, s.total = s.risky, "", 0
+		s.shifted, s.risky, s.again = false, 0, s.again+1
 	case next == "":
 		s.since, s.after = 0, ""
 	case later && (s.careful || err == nil && offset+searchPageSize > searchWall):
@@ -170,6 +182,9 @@ func (s *changes) move(start crm.Instant, next string, last crm.Instant) error {
 	case next == s.after:
 		return fmt.Errorf("searching deals: the page at %s names itself as the next one", next)
 	default:
+		if s.careful && s.risky.IsZero() {
+			s.risky = s.since
+		}
 		s.after = next
 	}
 	return nil
