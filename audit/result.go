@@ -41,6 +41,8 @@ type Result struct {
 	Pipelines      []PipelineStats      `json:"pipelines"`
 	// UnclassifiedLosses are the commonest texts of loss reasons that could not be classified, at most 20.
 	UnclassifiedLosses []TextCount `json:"unclassified_losses"`
+	// LossClassifier is the version of the classifier that read the loss reasons; "" where none did.
+	LossClassifier string `json:"loss_classifier"`
 	// ScoreGains are what each policy's findings cost by themselves; empty without a score.
 	ScoreGains []ScoreGain `json:"score_gains"`
 	// ValueByPolicy is the money at stake in the records of each policy with an unwaived finding, open or closed; ValueAtStake that

@@ -152,7 +152,7 @@ func (r *runner) result(groups []group) *Result {
 	out := &Result{
 		Portal: r.snap.Portal, CRM: r.snap.CRM, AsOf: r.now, Complete: c.Complete(), Incomplete: c.Gaps, Read: c.Read,
 		Judged: map[string]Judged{}, MissingNeeds: r.missingNeeds(), Findings: []Finding{}, Unknown: r.unknown,
-		Pipelines: r.stats.numbers(), UnclassifiedLosses: append([]TextCount{}, r.shared.unclassified...),
+		Pipelines: r.stats.numbers(), UnclassifiedLosses: append([]TextCount{}, r.shared.unclassified...), LossClassifier: r.shared.classifier,
 	}
 	if out.Incomplete == nil {
 		out.Incomplete = []crm.Gap{}

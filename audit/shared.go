@@ -9,6 +9,7 @@ import (
 type shared struct {
 	made         map[any]any
 	lossPhrases  map[string][]string
+	classifier   string
 	unclassified []TextCount
 }
 
@@ -39,10 +40,10 @@ type TextCount struct {
 // maxUnclassified is how many unclassified texts a result names.
 const maxUnclassified = 20
 
-// Unclassified tells which texts of loss reasons nobody could make anything of, for [Result].UnclassifiedLosses. The last to
-// tell is right.
-func (p *Pass) Unclassified(texts []TextCount) {
+// Unclassified tells which classifier read the loss reasons, and of which texts it could make nothing, for [Result]. The last
+// to tell is right.
+func (p *Pass) Unclassified(classifier string, texts []TextCount) {
 	list := slices.Clone(texts)
 	slices.SortFunc(list, func(a, b TextCount) int { return cmp.Or(b.Deals-a.Deals, cmp.Compare(a.Text, b.Text)) })
-	p.run.shared.unclassified = list[:min(len(list), maxUnclassified)]
+	p.run.shared.classifier, p.run.shared.unclassified = classifier, list[:min(len(list), maxUnclassified)]
 }

@@ -17,16 +17,17 @@ type Book struct {
 	snap       *crm.Snapshot
 	classifier *vocabulary.Classifier
 	options    map[string]string // what an option reads like, folded → its class
-	readings   map[crm.TextID]vocabulary.Reading
+	labels     map[string]string // an option's value → its label
+	readings   map[string]vocabulary.Reading
 }
 
 // Loss is why one deal was lost.
 type Loss struct {
 	// Known is false where the deal's loss reason was not read.
 	Known bool
-	// Chosen tells that somebody chose an option of the list; Text is its label then.
+	// Chosen tells that the reason is an option of the list, if in other letters.
 	Chosen bool
-	// Text is what tells the reason, as it stands in the CRM; "" where nothing is said.
+	// Text is what tells the reason: an option's label, or the text as it stands in the CRM; "" where nothing is said.
 	Text string
 	// Class is the option's value that it means, [vocabulary.Junk] where it says nothing; "" where it cannot be told.
 	Class string
@@ -46,12 +47,12 @@ func Of(p *audit.Pass) *Book {
 	return p.Once(bookKey{}, func() any {
 		// Phrases that cannot be used were refused when the configuration was read.
 		c, _ := vocabulary.NewClassifier(p.LossPhrases())
-		b := &Book{snap: p.Snap, classifier: c, options: map[string]string{}, readings: map[crm.TextID]vocabulary.Reading{}}
+		b := &Book{snap: p.Snap, classifier: c, options: map[string]string{}, labels: map[string]string{}, readings: map[string]vocabulary.Reading{}}
 		for _, o := range p.Snap.Schema.LossReason.Options {
 			class := b.ClassOf(o)
-			b.options[vocabulary.Fold(o.Value)], b.options[vocabulary.Fold(o.Label)] = class, class
+			b.options[vocabulary.Fold(o.Value)], b.options[vocabulary.Fold(o.Label)], b.labels[o.Value] = class, class, o.Label
 		}
-		p.Unclassified(b.unclassified(p.Now))
+		p.Unclassified(c.Version(), b.unclassified(p.Now))
 		return b
 	}).(*Book)
 }
@@ -61,6 +62,9 @@ func (b *Book) ClassOf(o crm.Option) string {
 	for _, text := range []string{o.Label, o.Value} {
 		if value, ok := vocabulary.Reason(text); ok {
 			return value
+		}
+		if vocabulary.BareOther(text) {
+			return vocabulary.Other
 		}
 		if r := b.classifier.Read(text); r.Class != "" && r.Class != vocabulary.Junk {
 			return r.Class
@@ -79,11 +83,11 @@ func (b *Book) Option(class string) (crm.Option, bool) {
 	return crm.Option{}, false
 }
 
-// Read classifies a text of the snapshot, each once.
-func (b *Book) Read(text crm.TextID) vocabulary.Reading {
+// Read classifies a text, each once per audit.
+func (b *Book) Read(text string) vocabulary.Reading {
 	r, ok := b.readings[text]
 	if !ok {
-		r = b.classifier.Read(b.snap.Text(text))
+		r = b.classifier.Read(text)
 		b.readings[text] = r
 	}
 	return r
@@ -102,20 +106,22 @@ func (b *Book) Loss(r crm.Row) Loss {
 			class = b.ClassOf(crm.Option{Value: reason, Label: reason})
 		}
 		out.Chosen, out.Text, out.Class, out.Confidence = true, reason, class, 1
+		if label := b.labels[reason]; label != "" {
+			out.Text = label
+		}
 		if beside := b.snap.Text(r.LossText); vocabulary.Blank(out.Detail) && at.TextField != "" && vocabulary.Fold(beside) != vocabulary.Fold(reason) {
 			out.Detail = beside
 		}
 		return out
 	}
-	text := r.LossReason
-	if vocabulary.Blank(reason) {
-		text = r.LossText
+	if out.Text = reason; vocabulary.Blank(reason) {
+		out.Text = b.snap.Text(r.LossText)
 	}
-	if out.Text = b.snap.Text(text); vocabulary.Blank(out.Text) {
+	if vocabulary.Blank(out.Text) {
 		out.Text = ""
 		return out
 	}
-	read := b.Read(text)
+	read := b.Read(out.Text)
 	out.Class, out.Confidence = read.Class, read.Confidence
 	return out
 }

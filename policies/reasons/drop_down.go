@@ -6,6 +6,7 @@ import (
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/policies/losses"
 	"github.com/plumbline/plumbline/policies/vocabulary"
 )
 
@@ -16,7 +17,7 @@ const (
 )
 
 // dropDown is the fix for reasons that live in text: a drop-down with the recommended options, a property for the details, and
-// both filled for every lost deal whose text is known. The CRM's own field is left as it is. Where people already have a
+// both filled for every lost deal whose text can be told. The CRM's own field is left as it is. Where people already have a
 // drop-down of their own, or the portal cannot be written to, it is advice.
 func dropDown(p *audit.Pass) *audit.Fix {
 	at := p.Snap.Schema.LossReason
@@ -28,7 +29,7 @@ func dropDown(p *audit.Pass) *audit.Fix {
 		}
 		return &audit.Fix{Kind: audit.FixAdvice, Manual: manual}
 	case !at.Writable:
-		return &audit.Fix{Kind: audit.FixAdvice, Manual: []string{"choose-loss-reason", toAdd(nil)}}
+		return &audit.Fix{Kind: audit.FixAdvice, Manual: []string{"choose-loss-reason", toAdd(p)}}
 	}
 	manual := []string{"require-loss-reason", "hide-old-loss-reason"}
 	var edits []crm.Edit
@@ -71,18 +72,13 @@ func options() string {
 	return string(b)
 }
 
-// toAdd is the list to type where no program may write it: the recommended reasons that none of the options means; "" when
-// none is missing.
-func toAdd(options []crm.Option) string {
-	has := map[string]bool{}
-	for _, o := range options {
-		if value, ok := vocabulary.Reason(o.Label); ok && !o.Hidden {
-			has[value] = true
-		}
-	}
+// toAdd is the list to type where no program may write it: the recommended reasons that none of the portal's options means; ""
+// when none is missing.
+func toAdd(p *audit.Pass) string {
+	book := losses.Of(p)
 	var missing []string
 	for _, o := range vocabulary.Options() {
-		if !has[o.Value] {
+		if _, ok := book.Option(o.Value); !ok {
 			missing = append(missing, o.Label)
 		}
 	}
@@ -92,8 +88,8 @@ func toAdd(options []crm.Option) string {
 	return "Recommended reasons to add to the list: " + strings.Join(missing, "; ")
 }
 
-// fill is the edit that files one lost deal's text under an option; ok is false where there is no text, or where an option was
-// chosen already.
+// fill is the edit that files one lost deal's text under the option that it means; ok is false where there is no text, where
+// the classifier is not sure enough of it, or where an option was chosen already.
 func fill(p *audit.Pass, r crm.Row) (crm.Edit, bool) {
 	if !r.Known.Has(crm.FactLossReason) {
 		return crm.Edit{}, false
@@ -110,9 +106,9 @@ func fill(p *audit.Pass, r crm.Row) (crm.Edit, bool) {
 	if vocabulary.Blank(text) {
 		return crm.Edit{}, false
 	}
-	option, ok := vocabulary.Reason(text)
-	if !ok {
-		option = vocabulary.Other
+	option := losses.Of(p).Read(text).Class
+	if option == "" || option == vocabulary.Junk {
+		return crm.Edit{}, false
 	}
 	e := crm.Edit{
 		Target: crm.Ref{Portal: p.Snap.Portal, Kind: crm.KindDeal, ID: p.Snap.ID(r.Index)},

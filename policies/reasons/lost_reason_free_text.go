@@ -80,7 +80,7 @@ func (s lostReasonFreeText) Check(p *audit.Pass) {
 		p.FoundAt(crm.KindPortal, 0, audit.Found{
 			Severity: audit.High,
 			Facts:    audit.Facts{"losses_count": float64(t.losses), "outside_count": float64(outside), "texts": commonest(t.outside, 10)},
-			Fix:      &audit.Fix{Kind: audit.FixAdvice, Manual: steps(extendList, toAdd(p.Snap.Schema.LossReason.Options))},
+			Fix:      &audit.Fix{Kind: audit.FixAdvice, Manual: steps(extendList, toAdd(p))},
 		})
 	case kind != crm.LossMixed && float64(t.filled) < float64(s.Filled)*float64(t.losses):
 		facts := audit.Facts{"losses_count": float64(t.losses), "filled_count": float64(t.filled)}

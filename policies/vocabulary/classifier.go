@@ -115,6 +115,9 @@ func (c *Classifier) Read(text string) Reading {
 	if value, sure := c.ours(form); value != "" {
 		return Reading{Class: value, Confidence: sure, Guess: value}
 	}
+	if bareOthers()[form] {
+		return Reading{Class: Other, Confidence: surePhrase, Guess: Other}
+	}
 	if reasonJunk().is(text, form) {
 		return Reading{Class: Junk, Confidence: sureJunk}
 	}
@@ -253,4 +256,14 @@ func BareOther(text string) bool { return bareOthers()[reasonForm(text)] }
 func SaysNothing(text string) bool {
 	form := reasonForm(text)
 	return BareOther(text) || reasonJunk().is(text, form)
+}
+
+// Label is what people read for an option's value; the value itself where it is none.
+func Label(value string) string {
+	for _, o := range Options() {
+		if o.Value == value {
+			return o.Label
+		}
+	}
+	return value
 }

@@ -1,8 +1,10 @@
 package vocabulary
 
 import (
+	"slices"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -184,4 +186,31 @@ func besideKey(a, b byte) bool {
 		}
 	}
 	return false
+}
+
+// NearlyEqual reports whether two folded texts are the same but for slips of the keyboard.
+func NearlyEqual(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, other := strings.Fields(a), strings.Fields(b)
+	if len(one) != len(other) {
+		return false
+	}
+	for i := range one {
+		if one[i] == other[i] {
+			continue
+		}
+		if spaceless(one[i]) || min(len(one[i]), len(other[i])) < shortest || !slices.Equal(digits(one[i]), digits(other[i])) {
+			return false
+		}
+		if limit := slips(min(len(one[i]), len(other[i]))); distance(one[i], other[i], limit) > limit {
+			return false
+		}
+	}
+	return true
+}
+
+func digits(s string) []rune {
+	return slices.DeleteFunc([]rune(s), func(r rune) bool { return !unicode.IsDigit(r) })
 }
