@@ -15,7 +15,16 @@ import (
 func All() []*audit.Policy {
 	return []*audit.Policy{
 		design.TooManyStages(),
+		design.TooFewStages(),
 		design.StatusAsStage(),
+		design.SeveralClosedStages(),
+		design.SubjectiveStageName(),
+		design.UnclearStageName(),
+		design.SellerSideStageName(),
+		design.DefaultStagesUntouched(),
+		design.StageLabelContradicts(),
+		design.StageAfterWon(),
+		design.ClosingStageMissing(),
 		design.UnusedStage(),
 		design.OftenSkippedStage(),
 		design.ProbabilityUnset(),

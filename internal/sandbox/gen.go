@@ -60,6 +60,7 @@ type maker struct {
 	closed []*draft
 	open   []*draft
 	odds   *rand.Rand // for what is planted in probabilities
+	names  *rand.Rand // for what is planted in names and flags of stages
 }
 
 func newMaker(opts GenOptions, without map[string]bool) *maker {
@@ -67,6 +68,7 @@ func newMaker(opts GenOptions, without map[string]bool) *maker {
 	g.world = &World{Now: opts.Now}
 	g.choosePlan(without)
 	g.choosePlanOfOdds(without)
+	g.choosePlanOfBoards()
 	return g
 }
 

@@ -20,6 +20,7 @@ func (g *maker) finish() *World {
 		t.pipeline.Created = begin.Add(-30 * day)
 		w.Pipelines = append(w.Pipelines, t.pipeline)
 	}
+	g.makeBoards(begin.Add(-30 * day))
 	f := g.filler(len(g.open))
 	id := 20_000_000_000 + g.rng.IntN(1_000_000_000)
 	for _, d := range drafts {

@@ -41,7 +41,7 @@ func (j *judge) odds(all []past) {
 		if falls {
 			j.report("probability-not-rising", "pipeline", pl.ID)
 		}
-		if slices.Min(said) == slices.Max(said) {
+		if len(said) > 1 && slices.Min(said) == slices.Max(said) {
 			j.report("probability-unset", "pipeline", pl.ID)
 		}
 	}

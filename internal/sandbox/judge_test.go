@@ -65,6 +65,7 @@ func judgeWorld(t *testing.T, w *World) *judge {
 	}
 	j.portal(all)
 	j.odds(all)
+	j.names()
 	for p := range w.Pipelines {
 		mine := slices.DeleteFunc(slices.Clone(all), func(d past) bool { return d.at.pipeline != p || d.deal.Archived })
 		var own []past

@@ -28,6 +28,16 @@ const (
 	probabilityNotRising     = "probability-not-rising"
 	probabilityMiscalibrated = "probability-miscalibrated"
 	noStageTimeLimit         = "no-stage-time-limit"
+
+	tooFewStages           = "too-few-stages"
+	severalClosedStages    = "several-closed-stages"
+	subjectiveStageName    = "subjective-stage-name"
+	unclearStageName       = "unclear-stage-name"
+	sellerSideStageName    = "seller-side-stage-name"
+	defaultStagesUntouched = "default-stages-untouched"
+	stageLabelContradicts  = "stage-label-contradicts"
+	stageAfterWon          = "stage-after-won"
+	closingStageMissing    = "closing-stage-missing"
 )
 
 // Plantable lists the policies of which the generator can plant problems. How it reads each of them, with the distance that
@@ -83,12 +93,25 @@ const (
 //	no-stage-time-limit    subject portal (World.Account). In every account, healthy ones too: no stage rots, and that no limit is
 //	                       configured is no matter of the account's.
 //
+//	too-few-stages         subject pipeline. Fewer than 2 open stages; base at least 3. This and those that follow are planted in
+//	                       pipelines without deals, behind the others.
+//	several-closed-stages  subject pipeline. Two won stages, neither named by a reason. Base one won and one lost stage.
+//	subjective-stage-name  subject stage. An open stage named by an opinion and nothing else.
+//	unclear-stage-name     subject stage. It reads as another one of its pipeline but for numbering, case, accents and punctuation, or
+//	                       has 2 letters or fewer, or more than 50. Base 5 to 24 letters, two to eight in Chinese.
+//	default-stages-untouched  subject pipeline. The open stages that HubSpot ships in English; not on other CRMs.
+//	stage-label-contradicts   subject stage. An open stage named won or lost.
+//	stage-after-won        subject stage. An open stage ordered after won. Not on a CRM where won is no stage.
+//	closing-stage-missing  subject pipeline. No stage with a probability of 0. Not on a CRM where lost is no stage.
+//	seller-side-stage-name subject stage, only where it is asked for by name: the policy is off by default. An open stage named by
+//	                       what the seller is to do.
+//
 // The ids of all subjects are digits, so that every CRM can use them as they are and one list is true of all faces.
 //
 // Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
 // nothing, and their stay there counts as one in that pipeline's stage.
 func Plantable() []string {
-	return append(plantedByChance(), probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit)
+	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards())
 }
 
 // plantedByChance are those that a seed draws first; the order decides which.

@@ -56,7 +56,8 @@ func TestAuditFindsWhatWasPlanted(t *testing.T) {
 // snapshot shows a world as a connector that misses nothing would.
 func snapshot(t *testing.T, w *sandbox.World) *crm.Snapshot {
 	t.Helper()
-	schema := crm.Schema{Account: w.Account, Currency: w.Currency, Zone: w.Zone, UsersKnown: true, ClosedStages: true, LossReason: crm.LossReason{Kind: crm.LossText, Field: "closed_lost_reason"}}
+	schema := crm.Schema{Account: w.Account, Currency: w.Currency, Zone: w.Zone, UsersKnown: true, ClosedStages: true, LossReason: crm.LossReason{Kind: crm.LossText, Field: "closed_lost_reason"},
+		ShippedSets: [][]string{{"Appointment Scheduled", "Qualified To Buy", "Presentation Scheduled", "Decision Maker Bought-In", "Contract Sent"}}}
 	if w.LossProperty != nil {
 		schema.LossReason = crm.LossReason{Kind: crm.LossOptions, Field: w.LossProperty.Name, TextField: "closed_lost_reason"}
 		for _, o := range w.LossProperty.Options {

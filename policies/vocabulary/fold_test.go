@@ -81,7 +81,7 @@ func TestReadable(t *testing.T) {
 }
 
 func TestSame(t *testing.T) {
-	for _, pair := range [][2]string{{"Proposal", "2. PROPOSAL!"}, {"Négociation", "NEGOCIATION (40%)"}, {"Demo 🎉", "ＤＥＭＯ"}, {"On-hold", "On hold"}} {
+	for _, pair := range [][2]string{{"Proposal", "2. PROPOSAL!"}, {"Évaluation", "EVALUATION (40%)"}, {"Demo 🎉", "ＤＥＭＯ"}, {"On-hold", "On hold"}} {
 		if !Same(pair[0], pair[1]) {
 			t.Errorf("%q and %q read differently", pair[0], pair[1])
 		}

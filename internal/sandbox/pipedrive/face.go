@@ -83,11 +83,14 @@ func (f *Face) Truth() []sandbox.Planted {
 	return out
 }
 
-// Origins are the problems of Truth by the world's ids. A deal always has an owner here.
+// Origins are the problems of Truth by the world's ids. A deal always has an owner here, won and lost are no stages, and a new
+// account has other stages than those that are planted as untouched.
 func (f *Face) Origins() []sandbox.Planted {
 	var out []sandbox.Planted
 	for _, planted := range f.world.Truth {
-		if planted.Policy != "owner-missing" {
+		switch planted.Policy {
+		case "owner-missing", "several-closed-stages", "stage-after-won", "closing-stage-missing", "default-stages-untouched":
+		default:
 			out = append(out, planted)
 		}
 	}
