@@ -35,6 +35,8 @@ type Subject struct {
 	Full    func(deals int) int64
 	Idle    int64
 	Changed func(deals int) int64
+	// Costly are the facts that cost requests by what the portal holds of them, beyond the figures above.
+	Costly crm.Fact
 	// Rare says that the sandbox's face of the CRM shows what few deals have: see enrich.
 	Rare bool
 	// Archive removes a deal as a user of the CRM would, through a client that is authorised.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/plumbline/plumbline/connectors/conformance"
 	"github.com/plumbline/plumbline/connectors/hubspot"
+	"github.com/plumbline/plumbline/internal/crm"
 	"github.com/plumbline/plumbline/internal/sandbox"
 	face "github.com/plumbline/plumbline/internal/sandbox/hubspot"
 )
@@ -20,11 +21,10 @@ func TestConformance(t *testing.T) {
 		Reads: func(method, path string) bool {
 			return method == "GET" || method == "POST" && (strings.HasSuffix(path, "/search") || strings.HasSuffix(path, "/batch/read"))
 		},
-		// With every fact asked for, the quotes of open and won deals are looked for, by 1,000 or what two seconds bring: of a
-		// search, a page.
-		Full:    func(n int) int64 { return pages(n, 50) + 6 + pages(n, 1000) },
+		Full:    func(n int) int64 { return pages(n, 50) + 6 },
 		Idle:    2,
-		Changed: func(n int) int64 { return 1 + 2*pages(n, 200) + pages(n, 50) },
+		Changed: func(n int) int64 { return 1 + pages(n, 200) + pages(n, 50) },
+		Costly:  crm.FactQuotes | crm.FactLineItems | crm.FactNextDue | crm.FactRules,
 		Rare:    true,
 		Archive: func(t *testing.T, b *conformance.Bench, id string) {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, b.Base+"/crm/objects/"+hubspot.Version+"/deals/"+id, nil)
