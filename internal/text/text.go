@@ -204,6 +204,10 @@ func (w *Words) Manual(key string) string {
 		return "Choose the option of the list that the text means, and keep the text as the detail"
 	case "say-which-other":
 		return "Ask the owner which other reason it was, and write it down beside \"other\""
+	case "choose-listed-reason":
+		return "Choose the option of the list that the text means, and keep the text as the detail"
+	case "say-which-other":
+		return "Ask the owner which other reason it was, and write it down beside \"other\""
 	case "settle-wordings":
 		return "Settle on one wording per reason: make it the option of the list, and hide or merge the others"
 	case "fallback-owner":
