@@ -73,10 +73,6 @@ func (w *Words) Fix(f audit.Finding) string {
 		return fmt.Sprintf("Make the loss reason a drop-down and fill it for %s", plural(fills(f.Fix.Edits), "lost deal"))
 	case audit.FixLossReason:
 		return fmt.Sprintf("Choose the listed loss reason for %s", plural(fills(f.Fix.Edits), "lost deal"))
-	case audit.FixRotting, audit.FixOdds:
-		return stageFix(f)
-	case audit.FixLossList:
-		return "Type the missing reasons into the CRM's own list of them, by hand"
 	case audit.FixAdvice:
 		return adviceOn(f)
 	default:
@@ -151,9 +147,6 @@ func (w *Words) Summary(f audit.Finding, e crm.Edit) string {
 	case crm.OpRemove:
 		return fmt.Sprintf("Remove the %s that Plumbline created", e.Target.Kind)
 	case crm.OpSet:
-		if e.Target.Kind == crm.KindStage {
-			return setStage(e)
-		}
 		return fmt.Sprintf("Set %s of %s", settings(e.After), subjectOf(f, e, name))
 	default:
 		return string(e.Op)
@@ -200,10 +193,6 @@ func (w *Words) Manual(key string) string {
 		return "Add a text field for details beside the list of loss reasons, and ask for it where the reason is \"other\""
 	case "read-other-losses":
 		return "Read a few of the losses for \"other\" reasons, and add the option that most of them ask for"
-	case "choose-listed-reason":
-		return "Choose the option of the list that the text means, and keep the text as the detail"
-	case "say-which-other":
-		return "Ask the owner which other reason it was, and write it down beside \"other\""
 	case "choose-listed-reason":
 		return "Choose the option of the list that the text means, and keep the text as the detail"
 	case "say-which-other":
