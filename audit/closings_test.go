@@ -135,14 +135,19 @@ func TestKnowsYearBefore(t *testing.T) {
 func TestVisitsBegunBeforeHistoryIsKnown(t *testing.T) {
 	set := schema(pipeline("a", 2))
 	set.HistoryFrom = ago(50)
-	snap := snapshot(t, set, history("1", "a", move("s0", 60)), history("2", "a", move("s0", 60), move("s1", 10)),
-		history("3", "a", move("s0", 40), move("s1", 20)), history("4", "a", move("s0", 60), move("lost", 20)))
-	p := inspect(t, snap, func(*audit.Pass) {}).Pipelines[0]
+	deals := []crm.Deal{history("1", "a", move("s0", 60)), history("2", "a", move("s0", 60), move("s1", 10)),
+		history("3", "a", move("s0", 40), move("s1", 20)), history("4", "a", move("s0", 60), move("lost", 20))}
+	p := inspect(t, snapshot(t, set, deals...), func(*audit.Pass) {}).Pipelines[0]
 	if first := p.Stages[0]; first.N["median_days"] != 1 || *first.MedianDays != 20 || first.N["conversion"] != 1 || first.N["observed_probability"] != 0 {
 		t.Errorf("first stage: %v, median %s", first.N, show(first.MedianDays))
 	}
 	if second := p.Stages[1]; second.N["median_days"] != 2 {
 		t.Errorf("second stage: %v; its stays began later", second.N)
+	}
+	set.HistoryByDeal = true // and by now every one has been read
+	p = inspect(t, snapshot(t, set, deals...), func(*audit.Pass) {}).Pipelines[0]
+	if first := p.Stages[0]; first.N["median_days"] != 4 || first.N["conversion"] != 3 {
+		t.Errorf("first stage when all is known: %v", first.N)
 	}
 }
 

@@ -30,11 +30,14 @@ type Stats struct {
 
 	walked    bool
 	pipelines []pipelineFigures // nil before walkDeals
-	stages    []stageFigures
-	ago       map[float64]*Stats
-	remaining map[remainingKey]Sample
-	visits    []Visit
-	more      lazyFigures
+	// historyFrom is the moment before which a visit that began may be missing; none: all are known. Where histories are read deal by
+	// deal, that is so as soon as every one has been.
+	historyFrom crm.Instant
+	stages      []stageFigures
+	ago         map[float64]*Stats
+	remaining   map[remainingKey]Sample
+	visits      []Visit
+	more        lazyFigures
 }
 
 type remainingKey struct {

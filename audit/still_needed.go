@@ -74,7 +74,8 @@ func timeToWin(left []ending, p float64) int64 {
 
 // eachEnding notes every deal's ways from the stays in open stages that began in the last 730 days.
 func (s *Stats) eachEnding() {
-	from := max(s.since(2*year), s.snap.Schema.HistoryFrom-1)
+	s.walkDeals()
+	from := max(s.since(2*year), s.historyFrom-1)
 	for i := range int32(s.snap.Len()) {
 		r, visits, ok := s.at(i)
 		end := s.now

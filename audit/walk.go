@@ -92,11 +92,15 @@ func (s *Stats) walkDeals() {
 		s.stages[i].money = newPurse(s.snap)
 	}
 	s.reserveDeals()
-	w := s.walker()
+	w, whole := s.walker(), s.snap.Schema.HistoryByDeal
 	for i := range int32(s.snap.Len()) {
 		if r, moves, ok := s.rowAt(i); ok {
 			w.deal(&r, moves)
+			whole = whole && r.Known.Has(crm.FactHistory)
 		}
+	}
+	if s.historyFrom = s.snap.Schema.HistoryFrom; whole {
+		s.historyFrom = 0
 	}
 	for i := range s.pipelines {
 		f := &s.pipelines[i]
@@ -195,7 +199,7 @@ func (s *Stats) each(visits []Visit, f func(stage int32)) {
 	l := s.layout
 	l.walk++
 	for _, v := range visits {
-		if v.Stage != crm.None && l.kind[v.Stage] == crm.Open && l.marks[v.Stage] != l.walk && v.Entered >= s.snap.Schema.HistoryFrom {
+		if v.Stage != crm.None && l.kind[v.Stage] == crm.Open && l.marks[v.Stage] != l.walk && v.Entered >= s.historyFrom {
 			l.marks[v.Stage] = l.walk
 			f(v.Stage)
 		}
@@ -365,7 +369,7 @@ func (w *walker) stay(f *stageFigures, r *crm.Row, v Visit, wonLately bool) {
 	if length < int64(shortVisit/time.Microsecond) {
 		return
 	}
-	if v.Entered > w.kept && v.Entered >= w.snap.Schema.HistoryFrom {
+	if v.Entered > w.kept && v.Entered >= w.historyFrom {
 		f.stays = append(f.stays, stay{v.Entered, length<<1 | ended})
 	}
 	if r.Status == crm.Won && ended == 1 && end > w.year {
@@ -391,7 +395,7 @@ func (w *walker) conversions(r *crm.Row, visits []Visit) {
 	l := w.layout
 	l.walk++
 	for i, v := range visits {
-		if v.Stage == crm.None || l.kind[v.Stage] != crm.Open || l.marks[v.Stage] == l.walk || v.Entered < w.snap.Schema.HistoryFrom {
+		if v.Stage == crm.None || l.kind[v.Stage] != crm.Open || l.marks[v.Stage] == l.walk || v.Entered < w.historyFrom {
 			continue
 		}
 		l.marks[v.Stage] = l.walk

@@ -183,7 +183,7 @@ func (s *Stats) KnowsYearBefore(pipeline int32, moves bool) bool {
 	s.walkDeals()
 	f := &s.pipelines[pipeline]
 	from := s.since(year + f.cycles.Quantile(0.9))
-	return !f.oldest.IsZero() && f.oldest <= from && (!moves || s.snap.Schema.HistoryFrom <= from)
+	return !f.oldest.IsZero() && f.oldest <= from && (!moves || s.historyFrom <= from)
 }
 
 // OpenDeals is the number of a pipeline's open, unarchived deals.
