@@ -40,7 +40,11 @@ func (s *Stats) forecast() {
 		s.pipelines[i].forecast, s.pipelines[i].calibratedBy = make([]forecastSums, currencies), make([]forecastSums, currencies)
 	}
 	var months []monthOf
+	status := s.snap.Columns().Status
 	for i := range int32(s.snap.Len()) {
+		if !s.past && status[i] != crm.Open {
+			continue
+		}
 		r, _, ok := s.rowAt(i)
 		if !ok || r.Status != crm.Open || r.Archived || r.Amount == 0 {
 			continue

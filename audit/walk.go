@@ -19,6 +19,7 @@ type pipelineFigures struct {
 	liveFor                float64 // age in days up to which an open deal is live: the limit of open-too-long as it comes
 	oldest                 crm.Instant
 	births                 []birth
+	alive                  []openDeal
 	closings               []Closing
 	money                  []moneyFigures
 	openMoney, wonMoney    purse
@@ -32,6 +33,12 @@ type moneyFigures struct {
 	open, live, won, lost int
 	cycleDays             float64
 	cycles                int
+}
+
+// openDeal is what of an open deal is judged only when the cycles are known.
+type openDeal struct {
+	created  crm.Instant // none where it is not known
+	currency int32
 }
 
 // birth is the creation of a deal.
@@ -132,27 +139,19 @@ func (s *Stats) reserveDeals() {
 
 // openDeals counts what of the open deals can be told only when the cycles are known.
 func (s *Stats) openDeals() {
-	status, archived := s.snap.Columns().Status, s.snap.Columns().Archived
-	for i := range int32(s.snap.Len()) {
-		if archived[i] || !s.past && status[i] != crm.Open {
-			continue
+	for i := range s.pipelines {
+		f := &s.pipelines[i]
+		for _, d := range f.alive {
+			age := s.now.Days(d.created)
+			f.presumed += b2i(d.created != 0 && f.cycles.N() > 0 && age > f.presumedAfter)
+			f.money[d.currency].live += b2i(d.created == 0 || age <= f.liveFor)
 		}
-		r, _, ok := s.rowAt(i)
-		if !ok || r.Status != crm.Open {
-			continue
-		}
-		f := &s.pipelines[r.Pipeline]
-		if f.presumedLost(&r, s.now) {
-			f.presumed++
-		}
-		if !r.Known.Has(crm.FactCreated) || s.now.Days(r.Created) <= f.liveFor {
-			f.money[r.Currency].live++
-		}
+		f.alive = nil
 	}
 }
 
 func (f *pipelineFigures) presumedLost(r *crm.Row, now crm.Instant) bool {
-	return r.Status == crm.Open && f.cycles.N() > 0 && r.Known.Has(crm.FactCreated) && now.Days(r.Created) > f.presumedAfter
+	return r.Status == crm.Open && f.cycles.N() > 0 && r.Known.Has(crm.FactCreated) && !r.Created.IsZero() && now.Days(r.Created) > f.presumedAfter
 }
 
 // walk reads the stage histories once and gathers everything that the numbers rest on.
@@ -267,6 +266,11 @@ func (w *walker) open(f *pipelineFigures, r *crm.Row) {
 		return
 	}
 	f.open++
+	d := openDeal{currency: r.Currency}
+	if r.Known.Has(crm.FactCreated) {
+		d.created = r.Created
+	}
+	f.alive = append(f.alive, d)
 	f.money[r.Currency].open++
 	w.stages[r.Stage].open++
 	if r.Amount != 0 {
