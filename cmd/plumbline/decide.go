@@ -43,9 +43,6 @@ func (sel selection) of(c *cobra.Command, args []string) (remedy.Selection, erro
 // split divides a selection into those of the portals that its steps are of. A named step or portal that there is not is
 // wrong usage, and nothing is done then.
 func (s *shop) split(ctx context.Context, sel remedy.Selection) (map[string]remedy.Selection, error) {
-	if err := s.policies.has(sel.Policy); err != nil {
-		return nil, err
-	}
 	if sel.Portal != "" {
 		if _, err := s.portals(ctx, []string{sel.Portal}); err != nil {
 			return nil, err
@@ -85,7 +82,7 @@ func (a *app) chosen(c *cobra.Command, sel selection, format string, args []stri
 	if err != nil {
 		return "", nil, nil, err
 	}
-	s, err := a.open(c.Context())
+	s, err := a.openAbout(c.Context(), sel.policy)
 	if err != nil {
 		return "", nil, nil, failed(err)
 	}

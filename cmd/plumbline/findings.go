@@ -36,14 +36,11 @@ func newFindings(a *app) *cobra.Command {
 		if filter.State = store.FindingState(state); !strings.Contains(" open resolved waived ", " "+state+" ") {
 			return usage("--state %q: choose open, resolved or waived", state)
 		}
-		s, err := a.open(cmd.Context())
+		s, err := a.openAbout(cmd.Context(), filter.Policy)
 		if err != nil {
 			return failed(err)
 		}
 		defer s.Close()
-		if err := s.policies.has(filter.Policy); err != nil {
-			return err
-		}
 		if _, err := s.portals(cmd.Context(), args); err != nil {
 			return failed(err)
 		}

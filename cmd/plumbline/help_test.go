@@ -62,7 +62,7 @@ func TestCommandsThatThereAre(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"apply", "approve", "audit", "completion bash", "completion fish", "completion powershell", "completion zsh", "config check", "config example", "config schema", "demo", "findings",
-		"help", "journal", "journal verify", "plan", "policies explain", "policies list", "portal add", "portal check", "portal connect", "portal list", "reject", "sandbox", "serve", "sync",
+		"help", "journal", "journal verify", "plan", "policies explain", "policies list", "policies test", "portal add", "portal check", "portal connect", "portal list", "reject", "sandbox", "serve", "sync",
 		"undo", "version",
 	}
 	if !slices.Equal(got, want) {

@@ -43,9 +43,15 @@ type shop struct {
 }
 
 // open loads the configuration and opens the store that it names.
-func (a *app) open(ctx context.Context) (*shop, error) {
+func (a *app) open(ctx context.Context) (*shop, error) { return a.openAbout(ctx, "") }
+
+// openAbout is open for a command about a policy, unless there is none of that name; "" names none.
+func (a *app) openAbout(ctx context.Context, policy string) (*shop, error) {
 	cfg, err := a.loadConfig()
 	if err != nil {
+		return nil, err
+	}
+	if err := a.catalogue().has(policy); err != nil {
 		return nil, err
 	}
 	return a.openWith(ctx, cfg)
