@@ -154,7 +154,7 @@ func TestBackfillOverDays(t *testing.T) {
 	f := newFill(t, moved(40, 60, 5), share)
 	first, _ := f.sync(t)
 	from := f.snapshot(t).Schema.HistoryFrom
-	days, spent, last, requests := 1, int64(0), int64(0), 0
+	days, last, requests := 1, int64(0), 0
 	for hour := 0; ; hour++ {
 		opts := f.options()
 		opts.Reserve = 200 + 20*int64(24-f.clock().UTC().Hour()) // a look at everything, and the polls until midnight
@@ -175,9 +175,11 @@ func TestBackfillOverDays(t *testing.T) {
 		if !s.Completeness.Complete() || s.Full || s.Watermark < first.Watermark || snap.Len() != 105 {
 			t.Fatalf("hour %d: sync %+v", hour, s)
 		}
-		if total := f.server.Counters().Tokens; f.clock().UTC().Day() != day {
-			days, spent, last = days+1, 0, total-s.Tokens
-		} else if spent = total - last; spent > share {
+		total := f.server.Counters().Tokens
+		if f.clock().UTC().Day() != day {
+			days, last = days+1, total-s.Tokens
+		}
+		if spent := total - last; spent > share {
 			t.Fatalf("day %d: %d tokens, of a share of %d", days, spent, share)
 		}
 	}
