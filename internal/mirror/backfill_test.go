@@ -338,7 +338,7 @@ func TestBackfillOfWaysThatAreNotTold(t *testing.T) {
 
 // Nothing is read into a snapshot that is not whole; and what refuses the histories leaves it as it is.
 func TestBackfillThatCannot(t *testing.T) {
-	f := newFill(t, moved(600, 0, 0), 0)
+	f := newFill(t, moved(505, 0, 0), 0)
 	if out, err := mirror.Backfill(t.Context(), f.conn, f.store, f.options()); err != nil || out != (mirror.Backfilled{}) {
 		t.Errorf("before any sync: %+v, %v", out, err)
 	}
@@ -359,7 +359,7 @@ func TestBackfillThatCannot(t *testing.T) {
 	f.sync(t)
 	faults("status=500:path=/pipedrive/api/v1/deals/")
 	out := f.backfill(t, f.options())
-	if out.Why == "" || out.RetryAt <= crm.At(f.clock()) || out.Waiting != 600 || out.Read != 0 {
+	if out.Why == "" || out.RetryAt <= crm.At(f.clock()) || out.Waiting != 505 || out.Read != 0 {
 		t.Errorf("refused: %+v", out)
 	}
 	faults("")
@@ -370,7 +370,7 @@ func TestBackfillThatCannot(t *testing.T) {
 		t.Errorf("before its time: %+v after %d requests", again, len(f.asked))
 	}
 	f.pass(2 * time.Hour)
-	if out := f.backfill(t, opts); out.Known != 600 || out.Why != "" || !out.RetryAt.IsZero() {
+	if out := f.backfill(t, opts); out.Known != 505 || out.Why != "" || !out.RetryAt.IsZero() {
 		t.Errorf("later: %+v", out)
 	}
 }
