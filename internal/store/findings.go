@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -43,9 +44,10 @@ func (db *DB) saveFindings(ctx context.Context, run string, r *audit.Result) (ca
 		before[o.id] = o
 	}
 	var work []change
+	shared := sums{}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		digest := digest(f)
+		digest := digest(f, shared)
 		o, held := before[f.ID]
 		delete(before, f.ID)
 		given := !f.Since.IsZero()
@@ -149,7 +151,7 @@ func waivedUntil(f *audit.Finding) crm.Instant {
 }
 
 // digest is a number that changes with anything that is stored of a finding and that the policy gave.
-func digest(f *audit.Finding) int64 {
+func digest(f *audit.Finding, shared sums) int64 {
 	h := hasher{fnv.New64a()}
 	h.text(f.Key, f.Severity.String(), f.Value.Currency, string(f.Family), f.Case, f.Name, f.URL, f.Pipeline, f.Stage, f.Owner, f.PipelineName, f.StageName, f.OwnerName)
 	h.number(int64(f.Value.Amount), int64(f.Since))
@@ -167,6 +169,9 @@ func digest(f *audit.Finding) int64 {
 			h.text(k, fmt.Sprint(v))
 		}
 	}
+	if len(f.Settings) > 0 {
+		h.number(shared.of(f.Settings))
+	}
 	if w := f.Waived; w != nil {
 		h.text(w.Finding, w.Reason, w.Author)
 		h.number(int64(w.Until))
@@ -181,6 +186,23 @@ func digest(f *audit.Finding) int64 {
 		}
 	}
 	return int64(h.Sum64())
+}
+
+// sums are the digests of settings, by the maps that hold them: all findings of a check share one.
+type sums map[uintptr]int64
+
+func (s sums) of(settings audit.Settings) int64 {
+	key := reflect.ValueOf(settings).Pointer()
+	sum, ok := s[key]
+	if !ok {
+		h := hasher{fnv.New64a()}
+		for _, k := range slices.Sorted(maps.Keys(settings)) {
+			h.text(k, settings[k].Value, settings[k].From)
+		}
+		sum = int64(h.Sum64())
+		s[key] = sum
+	}
+	return sum
 }
 
 // hasher hashes values so that no two lists of them run together.

@@ -62,6 +62,7 @@ func TestResultReadsBackTheSame(t *testing.T) {
 		ok(t, db.SaveResult(ctx, first))
 		clock.Advance(time.Hour)
 		want := result(clock.Now(), finding("late", "1", facts), finding("stale", "3", facts))
+		want.Findings[0].Settings = audit.Settings{"limit": {Value: "14d", From: "policies"}}
 		want.Unknown = []audit.Unknown{{Policy: "late", Subject: crm.Ref{Portal: "acme", Kind: crm.KindDeal, ID: "9"}, Need: audit.NeedMail, Why: "no mail"}}
 		ok(t, db.SaveResult(ctx, want))
 		got, err := db.LastResult(ctx, "acme")
@@ -163,8 +164,13 @@ func TestFindingsAreWrittenOnlyWhenTheyChange(t *testing.T) {
 	all[4].Facts = audit.Facts{"limit_days": 15.0, "entered_at": "2026-11-01T00:00:00Z"}
 	all[5].Value.Amount++
 	all[6].StageName = "Renamed"
-	if n := save(); n != 4 {
-		t.Errorf("%d writes for four changes", n)
+	all[7].Settings = audit.Settings{"limit": {Value: "14d", From: "portal acme"}}
+	if n := save(); n != 5 {
+		t.Errorf("%d writes for five changes", n)
+	}
+	all[7].Settings = audit.Settings{"limit": {Value: "14d", From: "policies"}}
+	if n := save(); n != 1 {
+		t.Errorf("%d writes where one setting comes from elsewhere now", n)
 	}
 	got := kept(t, db, FindingFilter{})
 	if got[0].Severity != audit.Critical || len(got) != 100 || got[0].Opened != crm.At(testStart.Add(time.Hour)) {
