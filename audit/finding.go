@@ -51,6 +51,7 @@ const (
 	FixLossFields FixKind = "lost-reason-dropdown"
 	FixRotting    FixKind = "rotting"           // of stages
 	FixOdds       FixKind = "stage-probability" // of stages
+	FixLossList   FixKind = "lost-reason-list"  // what is missing in the CRM's own list, typed by hand
 	FixLossReason FixKind = "lost-reason"       // the option that a text means, or the option's own wording
 )
 

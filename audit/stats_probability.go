@@ -38,7 +38,7 @@ func (s *Stats) PresumedLostOf(pipeline int32) (presumed, closed int) {
 
 // SilentGaps are, per stage by its flat index, the longest silences within the stays of deals won in 365 days, at least 10 minutes
 // long. Of a deal only its last touch and its last buyer activity are known: they break the silence of the stay that they lie in,
-// earlier ones do not, so that a gap is rather too long than too short.
+// earlier ones do not, so that a gap is rather too long than too short. Stays that began before history is known are left out.
 func (s *Stats) SilentGaps() []Sample {
 	s.walk()
 	from := s.since(year)
@@ -49,7 +49,7 @@ func (s *Stats) SilentGaps() []Sample {
 			continue
 		}
 		for _, v := range visits {
-			if v.Stage == crm.None || v.Left.IsZero() || s.layout.kind[v.Stage] != crm.Open || v.Left.Sub(v.Entered) < shortVisit {
+			if v.Stage == crm.None || v.Left.IsZero() || s.layout.kind[v.Stage] != crm.Open || v.Left.Sub(v.Entered) < shortVisit || v.Entered < s.historyFrom {
 				continue
 			}
 			gaps[v.Stage] = append(gaps[v.Stage], longestGap(v, r.Touch, r.Buyer))

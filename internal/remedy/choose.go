@@ -24,6 +24,7 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 func (p *planner) choose(drafts []*draft) []*draft {
 	drafts = p.wanted(drafts)
 	drafts = p.oneMove(drafts)
+	drafts = p.oneChange(drafts)
 	drafts = p.capOwners(drafts)
 	return p.capTasks(drafts)
 }
@@ -78,6 +79,40 @@ func (p *planner) oneMove(drafts []*draft) []*draft {
 	}
 	return slices.DeleteFunc(drafts, func(d *draft) bool {
 		return d.Deal != "" && chosen[d.Deal] != "" && chosen[d.Deal] != d.Base
+	})
+}
+
+// oneChange lets a field of a stage have one step: several findings may ask for the same probability. The step that is there already
+// stays, else that of the worst finding; should its finding go, another one takes its place with the next plan.
+func (p *planner) oneChange(drafts []*draft) []*draft {
+	chosen := map[string]string{} // stage and fields → base
+	about := func(e crm.Edit, fields []string) string {
+		if e.Op != crm.OpSet || e.Target.Kind != crm.KindStage {
+			return ""
+		}
+		return e.Target.ID + "\x00" + strings.Join(fields, "\x00")
+	}
+	for _, base := range sortedKeys(p.living) {
+		if s := p.living[base]; s.State.Open() || s.State == Manual {
+			if key := about(s.Edit, s.fields()); key != "" && chosen[key] == "" {
+				chosen[key] = base
+			}
+		}
+	}
+	wanted := map[string]bool{}
+	for _, d := range drafts {
+		wanted[d.Base] = true
+	}
+	return slices.DeleteFunc(drafts, func(d *draft) bool {
+		key := about(d.Edit, d.fields())
+		old := p.living[chosen[key]]
+		switch {
+		case key == "":
+			return false
+		case chosen[key] == "", old != nil && (old.State == Proposed || old.State == Manual) && !wanted[old.Base]: // nobody asks for the old one any more
+			chosen[key] = d.Base
+		}
+		return chosen[key] != d.Base
 	})
 }
 

@@ -73,6 +73,10 @@ func (w *Words) Fix(f audit.Finding) string {
 		return fmt.Sprintf("Make the loss reason a drop-down and fill it for %s", plural(fills(f.Fix.Edits), "lost deal"))
 	case audit.FixLossReason:
 		return fmt.Sprintf("Choose the listed loss reason for %s", plural(fills(f.Fix.Edits), "lost deal"))
+	case audit.FixRotting, audit.FixOdds:
+		return stageFix(f)
+	case audit.FixLossList:
+		return "Type the missing reasons into the CRM's own list of them, by hand"
 	case audit.FixAdvice:
 		return adviceOn(f)
 	default:
@@ -147,6 +151,9 @@ func (w *Words) Summary(f audit.Finding, e crm.Edit) string {
 	case crm.OpRemove:
 		return fmt.Sprintf("Remove the %s that Plumbline created", e.Target.Kind)
 	case crm.OpSet:
+		if e.Target.Kind == crm.KindStage {
+			return setStage(e)
+		}
 		return fmt.Sprintf("Set %s of %s", settings(e.After), subjectOf(f, e, name))
 	default:
 		return string(e.Op)
