@@ -85,15 +85,16 @@ type stageText struct {
 
 // able is what portal.yaml tells of what the CRM can do and of what the portal does as a whole.
 type able struct {
-	RulesAvailable  bool           `yaml:"rules_available"`
-	RequiredKnown   bool           `yaml:"required_known"`
-	ShippedSets     [][]string     `yaml:"shipped_sets"`
-	Outreach        map[string]int `yaml:"outreach"`
-	Rots            bool           `yaml:"rots"`
-	ProbabilityStep float64        `yaml:"probability_step"`
-	ProbabilityMin  float64        `yaml:"probability_min"`
-	ProbabilityMax  float64        `yaml:"probability_max"`
-	ProbabilityUnit float64        `yaml:"probability_unit"`
+	CompanyIsContact bool           `yaml:"company_is_contact"`
+	RulesAvailable   bool           `yaml:"rules_available"`
+	RequiredKnown    bool           `yaml:"required_known"`
+	ShippedSets      [][]string     `yaml:"shipped_sets"`
+	Outreach         map[string]int `yaml:"outreach"`
+	Rots             bool           `yaml:"rots"`
+	ProbabilityStep  float64        `yaml:"probability_step"`
+	ProbabilityMin   float64        `yaml:"probability_min"`
+	ProbabilityMax   float64        `yaml:"probability_max"`
+	ProbabilityUnit  float64        `yaml:"probability_unit"`
 }
 
 // fillSchema writes into the set-up what portal.yaml tells of it beside its names.
@@ -101,6 +102,7 @@ func (s *setup) fillSchema(out *crm.Schema) error {
 	a := s.Able
 	out.RulesAvailable, out.RequiredKnown, out.ShippedSets, out.Rots = a.RulesAvailable, a.RequiredKnown, a.ShippedSets, a.Rots
 	out.Outreach, out.OutreachKnown = a.Outreach, a.Outreach != nil
+	out.CompanyIsContact = a.CompanyIsContact
 	out.ProbabilityStep, out.ProbabilityMin, out.ProbabilityMax, out.ProbabilityUnit = a.ProbabilityStep, a.ProbabilityMin, a.ProbabilityMax, a.ProbabilityUnit
 	pipelines, stages := 0, 0
 	for i := range out.Pipelines {

@@ -16,7 +16,7 @@ import (
 func (c *reader) Schema(ctx context.Context) (crm.Schema, error) {
 	// From now on our own snapshots show every move; what was before is told by the history of single deals.
 	s := crm.Schema{
-		Scopes: c.opts.Scopes, ActivityBased: true, HistoryFrom: crm.At(c.opts.Now().Truncate(time.Second)),
+		Scopes: c.opts.Scopes, ActivityBased: true, CompanyIsContact: true, HistoryFrom: crm.At(c.opts.Now().Truncate(time.Second)),
 		Rots: true, ProbabilityStep: 0.01, ProbabilityMin: 0.01, ProbabilityMax: 0.99, ProbabilityUnit: 100,
 	}
 	me, err := c.readMe(ctx)

@@ -22,6 +22,8 @@ type Schema struct {
 	ClosedStages bool `json:"closed_stages"`
 	// ActivityBased is true where planned activities are first-class in the CRM's own method (Pipedrive).
 	ActivityBased bool `json:"activity_based"`
+	// CompanyIsContact is true where a deal's company takes the place of a person in the CRM's own method (Pipedrive).
+	CompanyIsContact bool `json:"company_is_contact,omitempty"`
 	// ActivityKinds says what the CRM's own types of activities are: call, meeting, email or task; nil where that is not needed.
 	ActivityKinds map[string]string `json:"activity_kinds,omitempty"`
 	// RulesAvailable is true where the CRM, in this portal's plan, can forbid moves: see Pipeline.Rules.
