@@ -317,3 +317,49 @@ func BenchmarkJudge(b *testing.B) {
 		})
 	}
 }
+
+// TestPortalsShareAPolicy: audits of several portals run at once, with one policy and the settings of each.
+func TestPortalsShareAPolicy(t *testing.T) {
+	set := Load([]File{{Path: "a.yaml", Text: []byte("policies: [{id: own-a, title: A, params: {least: {type: number, default: 5}}, when: deal.amount >= params.least && deal.days_since_touch > 1, facts: {of_money: deal.amount}}]")}}, Options{})
+	if len(set.Problems) > 0 {
+		t.Fatal(set.Problems)
+	}
+	policy := set.Policies[0]
+	var deals []crm.Deal
+	for i := range 50 {
+		d := crm.Deal{Known: crm.FactAmount | crm.FactTouch, Amount: crm.Amount(i * 10_000)}
+		if i%2 == 0 {
+			d.Touch = testNow().Add(-72 * time.Hour)
+		}
+		deals = append(deals, d)
+	}
+	snap := one(t, deals...)
+	for least := range 10 {
+		t.Run(fmt.Sprint(least), func(t *testing.T) {
+			t.Parallel()
+			settings := policy.NewSettings()
+			if err := setParam(settings, 0, fmt.Sprint(least*5)); err != nil {
+				t.Fatal(err)
+			}
+			checker, err := policy.Checker(settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := audit.Run(t.Context(), audit.Input{Snapshot: snap, Now: testNow(), Checks: []audit.Check{{Policy: policy, Settings: checker}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, unknown := 0, 0
+			for i := least * 5; i < 50; i++ {
+				if i%2 == 0 {
+					found++
+				} else {
+					unknown++
+				}
+			}
+			if len(r.Findings) != found || len(r.Unknown) != unknown {
+				t.Errorf("%d findings and %d unknown, want %d and %d", len(r.Findings), len(r.Unknown), found, unknown)
+			}
+		})
+	}
+}
