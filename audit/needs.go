@@ -162,8 +162,8 @@ func (n Need) facts() (crm.Fact, string) {
 		return 0, "let this program read it, where the portal's plan has it"
 	case NeedOdds:
 		return 0, "switch on the probabilities of stages in the CRM, where it has them"
-	case NeedShipped:
-		return 0, "audit the connected portal: a file does not say which stages the CRM ships"
+	case NeedSetup:
+		return 0, "audit the connected portal: a file shows its deals, not its set-up; --stages lists the stages of a file"
 	case NeedName:
 		return crm.FactName, "give the name"
 	case NeedOrigin:

@@ -94,7 +94,7 @@ const (
 	NeedRequired   Need = "required fields" // of the portal, not of deals
 	NeedOutreach   Need = "touches by kind" // of the portal, not of deals
 	NeedOdds       Need = "stage probabilities"
-	NeedShipped    Need = "the CRM's own stages"
+	NeedSetup      Need = "the whole set-up"  // of the portal, not of deals
 	NeedHistoryN   Need = "enough past deals" // a statistic's minimum is not reached
 	NeedLanguage   Need = "a known language"  // a name is in a script that the vocabulary does not cover
 	NeedName       Need = "name"

@@ -26,7 +26,7 @@
 // (pipeline, stage and the same keys), and others for the checks of the policies that Run is given beside it, by id. The ids
 // of pipelines, stages and users are their names. What few policies look at: pipeline_facts by pipeline (created, updated,
 // changed, probabilities_off and rules with no_skip, no_back and since), stage_facts by pipeline/stage (created, updated, required, shipped), and
-// for the portal company_is_contact, rules_available, required_known, shipped_sets, outreach (not known where it is not given), rots,
+// for the portal company_is_contact, stages_of_deals, rules_available, required_known, shipped_sets, outreach (not known where it is not given), rots,
 // probability_step, probability_min, probability_max and probability_unit, each as in crm.Schema:
 //
 //	pipeline_facts: {Sales: {created: -400d, changed: -90d, rules: {no_skip: true, since: -60d}}}

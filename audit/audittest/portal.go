@@ -46,6 +46,7 @@ type lossReason struct {
 	TextField   string   `yaml:"text_field"`
 	Options     []string `yaml:"options"` // value, or value=label
 	Writable    bool     `yaml:"writable"`
+	ByHand      bool     `yaml:"by_hand"`
 }
 
 type checkText struct {
@@ -114,7 +115,7 @@ func (s *setup) schema() (crm.Schema, error) {
 	out := crm.Schema{
 		Account: "1", Currency: s.Currency, Zone: s.Zone, UsersKnown: s.UsersKnown, ClosedStages: s.ClosedStages, ActivityBased: s.ActivityBased,
 		LossReason: crm.LossReason{Kind: crm.LossReasonKind(s.LossReason.Kind), Field: s.LossReason.Field, DetailField: s.LossReason.DetailField,
-			TextField: s.LossReason.TextField, Writable: s.LossReason.Writable},
+			TextField: s.LossReason.TextField, Writable: s.LossReason.Writable, ByHand: s.LossReason.ByHand},
 	}
 	for _, o := range s.LossReason.Options {
 		value, label, ok := strings.Cut(o, "=")

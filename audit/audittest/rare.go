@@ -86,6 +86,7 @@ type stageText struct {
 // able is what portal.yaml tells of what the CRM can do and of what the portal does as a whole.
 type able struct {
 	CompanyIsContact bool           `yaml:"company_is_contact"`
+	StagesOfDeals    bool           `yaml:"stages_of_deals"`
 	RulesAvailable   bool           `yaml:"rules_available"`
 	RequiredKnown    bool           `yaml:"required_known"`
 	ShippedSets      [][]string     `yaml:"shipped_sets"`
@@ -102,7 +103,7 @@ func (s *setup) fillSchema(out *crm.Schema) error {
 	a := s.Able
 	out.RulesAvailable, out.RequiredKnown, out.ShippedSets, out.Rots = a.RulesAvailable, a.RequiredKnown, a.ShippedSets, a.Rots
 	out.Outreach, out.OutreachKnown = a.Outreach, a.Outreach != nil
-	out.CompanyIsContact = a.CompanyIsContact
+	out.CompanyIsContact, out.StagesOfDeals = a.CompanyIsContact, a.StagesOfDeals
 	out.ProbabilityStep, out.ProbabilityMin, out.ProbabilityMax, out.ProbabilityUnit = a.ProbabilityStep, a.ProbabilityMin, a.ProbabilityMax, a.ProbabilityUnit
 	pipelines, stages := 0, 0
 	for i := range out.Pipelines {

@@ -348,6 +348,7 @@ func (r *reader) finish() *File {
 		f.deals = append(f.deals, *d)
 	}
 	f.schema.ClosedStages = f.schema.ClosedStages || !r.setup.hasStatus
+	f.schema.StagesOfDeals = len(r.setup.listed) == 0 || len(pipelines) > 1
 	f.schema.Pipelines, f.schema.Zone = pipelines, r.opts.Zone.String()
 	for name := range r.owners {
 		f.schema.Users = append(f.schema.Users, crm.User{ID: name, Name: name, Active: true})

@@ -18,6 +18,8 @@ type Schema struct {
 	HistoryByDeal bool `json:"history_by_deal,omitempty"`
 	// Unknown says, per fact that this portal cannot give, why and what would give it.
 	Unknown []MissingFact `json:"unknown,omitempty"`
+	// StagesOfDeals is true where the pipelines are known by their deals alone (a file): a stage that no deal is in may be missing.
+	StagesOfDeals bool `json:"stages_of_deals,omitempty"`
 	// ClosedStages is false where the CRM keeps won and lost as a status of the deal (Pipedrive), not as stages.
 	ClosedStages bool `json:"closed_stages"`
 	// ActivityBased is true where planned activities are first-class in the CRM's own method (Pipedrive).
@@ -126,6 +128,8 @@ type LossReason struct {
 	TextField   string         `json:"text_field"`   // the CRM's built-in free text beside Field; "" when Field is it
 	Options     []Option       `json:"options,omitempty"`
 	Writable    bool           `json:"writable"`
+	// ByHand is true where the list of reasons belongs to the CRM's own settings, which no program can write.
+	ByHand bool `json:"by_hand,omitempty"`
 }
 
 // Option is one value of an enumeration.

@@ -18,7 +18,7 @@ func ClosingStageMissing() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "closing-stage-missing", Title: "No won or no lost stage", Doc: closingStageMissingDoc,
 		Group: audit.Design, Family: audit.FamilySetup, Rank: 12, Severity: audit.Critical,
-		Sources: "S2", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
+		Needs: []audit.Need{audit.NeedSetup}, Sources: "S2", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
 		Message: `No stage counts as {{join .missing}}: deals cannot be closed that way`,
 	}, closingStageMissing{})
 }
@@ -33,6 +33,10 @@ func (closingStageMissing) Check(p *audit.Pass) {
 		}
 		if len(missing) == 0 || !p.Snap.Schema.ClosedStages {
 			p.OKAt(crm.KindPipeline, pipeline)
+			continue
+		}
+		if p.Snap.Schema.StagesOfDeals {
+			p.UnknownAt(crm.KindPipeline, pipeline, audit.NeedSetup, emptyStages)
 			continue
 		}
 		p.FoundAt(crm.KindPipeline, pipeline, audit.Found{Severity: audit.Critical, Facts: audit.Facts{"missing": missing}, Fix: advice()})

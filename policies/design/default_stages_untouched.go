@@ -19,7 +19,7 @@ func DefaultStagesUntouched() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "default-stages-untouched", Title: "Stages as shipped", Doc: defaultStagesUntouchedDoc,
 		Group: audit.Design, Family: audit.FamilySetup, Rank: 9, Severity: audit.Low,
-		Sources: "S3", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
+		Needs: []audit.Need{audit.NeedSetup}, Sources: "S3", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
 		Message: `{{join .stages}}: the stages are those that every new account has, not those of this team's sale`,
 	}, defaultStagesUntouched{})
 }
@@ -28,7 +28,7 @@ func (defaultStagesUntouched) Check(p *audit.Pass) {
 	sets := p.Snap.Schema.ShippedSets
 	for pipeline := range p.Pipelines() {
 		if len(sets) == 0 {
-			p.UnknownAt(crm.KindPipeline, pipeline, audit.NeedShipped, "which stages the CRM ships is not known")
+			p.UnknownAt(crm.KindPipeline, pipeline, audit.NeedSetup, "which stages the CRM ships is not known")
 			continue
 		}
 		var names []string

@@ -27,3 +27,6 @@ func siblings(p *audit.Pass, pipeline int32) []int32 {
 	}
 	return list
 }
+
+// emptyStages is why the absence of a stage cannot be told of a file.
+const emptyStages = "stages that no deal is in are not known"

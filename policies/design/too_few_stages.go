@@ -20,7 +20,7 @@ func TooFewStages() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "too-few-stages", Title: "Too few stages", Doc: tooFewStagesDoc,
 		Group: audit.Design, Family: audit.FamilySetup, Rank: 2, Severity: audit.Info,
-		Sources: "P", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
+		Needs: []audit.Need{audit.NeedSetup}, Sources: "P", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
 		Message: `{{if .stages_count}}{{count .stages_count}} open {{if eq .stages_count 1.0}}stage{{else}}stages{{end}}{{else}}no open stage{{end}}, at least {{count .limit_count}} would show how far a deal has come`,
 	}, tooFewStages{Limit: 2})
 }
@@ -40,6 +40,10 @@ func (s tooFewStages) Check(p *audit.Pass) {
 		}
 		if n >= s.Limit {
 			p.OKAt(crm.KindPipeline, pipeline)
+			continue
+		}
+		if p.Snap.Schema.StagesOfDeals {
+			p.UnknownAt(crm.KindPipeline, pipeline, audit.NeedSetup, emptyStages)
 			continue
 		}
 		p.FoundAt(crm.KindPipeline, pipeline, audit.Found{
