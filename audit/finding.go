@@ -52,6 +52,8 @@ const (
 	FixRotting    FixKind = "rotting"           // of stages
 	FixOdds       FixKind = "stage-probability" // of stages
 	FixLossList   FixKind = "lost-reason-list"  // what is missing in the CRM's own list, typed by hand
+	FixMove       FixKind = "stage"             // the stage that the deal has come to; a deal is won by a person alone
+	FixAmount     FixKind = "amount"            // the sum of the line items
 	FixLossReason FixKind = "lost-reason"       // the option that a text means, or the option's own wording
 )
 

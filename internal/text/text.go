@@ -69,6 +69,8 @@ func (w *Words) Fix(f audit.Finding) string {
 			}
 		}
 		return "Set the close date"
+	case audit.FixAmount:
+		return "Set the amount to the sum of the line items"
 	case audit.FixLossFields:
 		return fmt.Sprintf("Make the loss reason a drop-down and fill it for %s", plural(fills(f.Fix.Edits), "lost deal"))
 	case audit.FixLossReason:
@@ -77,6 +79,8 @@ func (w *Words) Fix(f audit.Finding) string {
 		return stageFix(f)
 	case audit.FixLossList:
 		return "Type the missing reasons into the CRM's own list of them, by hand"
+	case audit.FixMove:
+		return moveFix(f)
 	case audit.FixAdvice:
 		return adviceOn(f)
 	default:
@@ -209,7 +213,7 @@ func (w *Words) Manual(key string) string {
 	case "fallback-owner":
 		return "No fallback_owner is configured for this portal: give the deal to an active owner by hand, or set one and plan again"
 	default:
-		return key
+		return moveByHand(key)
 	}
 }
 
