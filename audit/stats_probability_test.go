@@ -72,7 +72,9 @@ func TestAtMost(t *testing.T) {
 }
 
 func TestLongestGap(t *testing.T) {
-	day := func(d float64) crm.Instant { return crm.At(time.Unix(1_700_000_000, 0)).Add(time.Duration(d * 24 * float64(time.Hour))) }
+	day := func(d float64) crm.Instant {
+		return crm.At(time.Unix(1_700_000_000, 0)).Add(time.Duration(d * 24 * float64(time.Hour)))
+	}
 	v := Visit{Entered: day(0), Left: day(10)}
 	for _, c := range []struct {
 		want    float64

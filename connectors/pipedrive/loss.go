@@ -11,15 +11,15 @@ import (
 var customRe = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // lossReason finds where the account keeps loss reasons: in the custom field named in the configuration, else in Pipedrive's
-// own text, which the company may have made a list for. The deal holds the label's text, not the option's id, so label and
+// own text, which the company may have made a list for. A field of texts has nothing that could be chosen for a deal. The deal holds the label's text, not the option's id, so label and
 // value are one.
 func (c *reader) lossReason(fields map[string]dealField) crm.LossReason {
 	own := fields[fieldLossReason]
-	out := crm.LossReason{Kind: crm.LossText, Field: fieldLossReason, DetailField: c.opts.LossDetail, Writable: true}
+	out := crm.LossReason{Kind: crm.LossText, Field: fieldLossReason, DetailField: c.opts.LossDetail, Writable: true, ByHand: true}
 	if f, ok := c.named(fields, c.opts.LossReason); ok && f.Code != fieldLossReason {
-		out.Field, out.TextField, out.Writable = f.Code, fieldLossReason, writable(f)
+		out = crm.LossReason{Kind: crm.LossText, Field: f.Code, DetailField: c.opts.LossDetail, TextField: fieldLossReason}
 		if f.Type == "enum" {
-			out.Kind, out.Options = crm.LossOptions, optionsOf(f, false)
+			out.Kind, out.Options, out.Writable = crm.LossOptions, optionsOf(f, false), true
 		}
 	} else if len(own.Options) > 0 {
 		out.Kind, out.Options = crm.LossMixed, optionsOf(own, true)

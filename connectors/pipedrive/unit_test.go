@@ -374,7 +374,7 @@ func TestLossReasons(t *testing.T) {
 		hash:            {Code: hash, Name: "Why lost", Type: "enum", Custom: true, Options: options},
 	}
 	got := opened(t).lossReason(fields)
-	want := crm.LossReason{Kind: crm.LossMixed, Field: fieldLossReason, Writable: true, Options: []crm.Option{{Value: "High price", Label: "High price"}, {Value: "Others", Label: "Others"}}}
+	want := crm.LossReason{Kind: crm.LossMixed, Field: fieldLossReason, Writable: true, ByHand: true, Options: []crm.Option{{Value: "High price", Label: "High price"}, {Value: "Others", Label: "Others"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the company's list (-want +got):\n%s", diff)
 	}
@@ -382,7 +382,12 @@ func TestLossReasons(t *testing.T) {
 	if got.Kind != crm.LossOptions || got.Field != hash || got.TextField != fieldLossReason || got.Options[0].Value != "49" {
 		t.Errorf("a custom field by its name: %+v", got)
 	}
-	if got = opened(t).lossReason(map[string]dealField{}); got.Kind != crm.LossText || got.Field != fieldLossReason {
+	fields[hash] = dealField{Code: hash, Name: "Why lost", Type: "varchar", Custom: true}
+	got = opened(t, func(o *connectors.Options) { o.LossReason = "Why lost" }).lossReason(fields)
+	if got.Kind != crm.LossText || got.Field != hash || got.Writable {
+		t.Errorf("a custom field of texts: %+v", got)
+	}
+	if got = opened(t).lossReason(map[string]dealField{}); got.Kind != crm.LossText || got.Field != fieldLossReason || !got.ByHand {
 		t.Errorf("without a list: %+v", got)
 	}
 }

@@ -38,6 +38,11 @@ type Schema struct {
 	// not asked for or could not be read.
 	Outreach      map[string]int `json:"outreach,omitempty"`
 	OutreachKnown bool           `json:"outreach_known,omitempty"`
+	// CloseDateDefault is what the CRM itself enters as the expected close date of a deal that a person makes; "": nothing.
+	CloseDateDefault CloseDateDefault `json:"close_date_default,omitempty"`
+	// OneCloseDate is true where the CRM keeps one close date: the expected one while a deal is open, the actual one once it is
+	// closed. Where it is false, a closed deal's expected date says nothing of when it was closed.
+	OneCloseDate bool `json:"one_close_date,omitempty"`
 	// Rots is true where the CRM can mark a deal as rotting after days that are set per stage: see Stage.RotDays.
 	Rots bool `json:"rots,omitempty"`
 	// The CRM stores an open stage's probability (0..1) in steps of ProbabilityStep from ProbabilityMin to ProbabilityMax; all 0:
@@ -49,6 +54,12 @@ type Schema struct {
 	// program cannot write it.
 	ProbabilityUnit float64 `json:"probability_unit,omitempty"`
 }
+
+// CloseDateDefault is a rule by which a CRM enters an expected close date that nobody chose.
+type CloseDateDefault string
+
+// MonthEnd is the last day of the month in which the deal was created, in the account's zone.
+const MonthEnd CloseDateDefault = "month-end"
 
 // MissingFact names a fact that a portal cannot give.
 type MissingFact struct {

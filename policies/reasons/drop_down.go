@@ -2,6 +2,7 @@ package reasons
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/plumbline/plumbline/audit"
@@ -30,6 +31,8 @@ func dropDown(p *audit.Pass) *audit.Fix {
 		return &audit.Fix{Kind: audit.FixAdvice, Manual: manual}
 	case !at.Writable:
 		return &audit.Fix{Kind: audit.FixAdvice, Manual: []string{"choose-loss-reason", toAdd(p)}}
+	case at.ByHand && at.Kind == crm.LossText:
+		return listToType(p)
 	}
 	manual := []string{"require-loss-reason", "hide-old-loss-reason"}
 	var edits []crm.Edit
@@ -72,20 +75,35 @@ func options() string {
 	return string(b)
 }
 
-// toAdd is the list to type where no program may write it: the recommended reasons that none of the portal's options means; ""
-// when none is missing.
-func toAdd(p *audit.Pass) string {
-	book := losses.Of(p)
-	var missing []string
-	for _, o := range vocabulary.Options() {
-		if _, ok := book.Option(o.Value); !ok {
-			missing = append(missing, o.Label)
-		}
+// listToType is the fix where the CRM has a list of reasons that no program can write, and takes other texts beside it: one step by
+// hand for every reason to add, so that the plan is the list to type, and one to close the list.
+func listToType(p *audit.Pass) *audit.Fix {
+	var manual []string
+	for _, label := range missing(p) {
+		manual = append(manual, fmt.Sprintf("Company settings > Lost reasons: add %q", label))
 	}
-	if len(missing) == 0 {
+	return &audit.Fix{Kind: audit.FixLossList, Manual: append(manual, "Company settings > Lost reasons: switch free-form reasons off")}
+}
+
+// toAdd is the list to type in one line; "" when none is missing.
+func toAdd(p *audit.Pass) string {
+	labels := missing(p)
+	if len(labels) == 0 {
 		return ""
 	}
-	return "Recommended reasons to add to the list: " + strings.Join(missing, "; ")
+	return "Recommended reasons to add to the list: " + strings.Join(labels, "; ")
+}
+
+// missing are the recommended reasons that none of the portal's options means, by their labels.
+func missing(p *audit.Pass) []string {
+	book := losses.Of(p)
+	var labels []string
+	for _, o := range vocabulary.Options() {
+		if _, ok := book.Option(o.Value); !ok {
+			labels = append(labels, o.Label)
+		}
+	}
+	return labels
 }
 
 // fill is the edit that files one lost deal's text under the option that it means; ok is false where there is no text, where

@@ -47,9 +47,6 @@ func (s lostReasonFreeText) Validate() error {
 	return nil
 }
 
-// extendList is the advice where the CRM has a list and takes other texts beside it.
-const extendList = "Company settings > Lost reasons: put every reason on the list and switch free-form reasons off"
-
 // tally counts the losses of the window.
 type tally struct {
 	losses, filled int
@@ -80,7 +77,7 @@ func (s lostReasonFreeText) Check(p *audit.Pass) {
 		p.FoundAt(crm.KindPortal, 0, audit.Found{
 			Severity: audit.High,
 			Facts:    audit.Facts{"losses_count": float64(t.losses), "outside_count": float64(outside), "texts": commonest(t.outside, 10)},
-			Fix:      &audit.Fix{Kind: audit.FixAdvice, Manual: steps(extendList, toAdd(p))},
+			Fix:      listToType(p),
 		})
 	case kind != crm.LossMixed && float64(t.filled) < float64(s.Filled)*float64(t.losses):
 		facts := audit.Facts{"losses_count": float64(t.losses), "filled_count": float64(t.filled)}
@@ -91,11 +88,6 @@ func (s lostReasonFreeText) Check(p *audit.Pass) {
 	default:
 		p.OKAt(crm.KindPortal, 0)
 	}
-}
-
-// steps leaves out those that are not needed.
-func steps(list ...string) []string {
-	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
 }
 
 func (s lostReasonFreeText) count(p *audit.Pass) tally {
