@@ -77,6 +77,9 @@ func read(t *testing.T, w *sandbox.World) *crm.Snapshot {
 	}
 	if lp := w.LossProperty; lp != nil {
 		schema.LossReason = crm.LossReason{Kind: crm.LossOptions, Field: lp.Name, TextField: "closed_lost_reason", Writable: true}
+		for _, o := range lp.Options {
+			schema.LossReason.Options = append(schema.LossReason.Options, crm.Option{Value: o.Value, Label: o.Label})
+		}
 	}
 	for i, p := range w.Pipelines {
 		pipeline := crm.Pipeline{ID: p.ID, Name: p.Label, Order: i}
@@ -129,6 +132,9 @@ func readDeal(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 	}
 	for _, a := range d.Activities {
 		readActivity(&out, a, w.Now)
+		if a.Done && !a.Inbound && (a.Kind == "call" || a.Kind == "email" || a.Kind == "meeting") {
+			out.Touches++
+		}
 	}
 	return out
 }

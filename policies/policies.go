@@ -31,12 +31,17 @@ func All() []*audit.Policy {
 		design.ProbabilityNotRising(),
 		design.ProbabilityMiscalibrated(),
 		design.NoStageTimeLimit(),
+		design.UnresponsiveLosses(),
 
 		reasons.LostReasonFreeText(),
+		reasons.LostReasonOptionsMissing(),
+		reasons.LostReasonOtherOverused(),
+		reasons.LostReasonVariants(),
 
 		deals.StaleInStage(),
 		deals.OpenTooLong(),
 		deals.NoNextActivity(),
+		deals.GaveUpEarly(),
 		deals.StageSkipped(),
 		deals.StageRegressed(),
 		deals.CloseDatePast(),
@@ -45,5 +50,7 @@ func All() []*audit.Policy {
 		deals.OwnerMissing(),
 		deals.OwnerInactive(),
 		deals.LostReasonMissing(),
+		deals.LostReasonNonstandard(),
+		deals.LostOtherWithoutDetail(),
 	}
 }

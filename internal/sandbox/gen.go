@@ -39,7 +39,7 @@ func Generate(opts GenOptions) *World {
 		g.makeClosed()
 		g.measure()
 		g.makeOpen()
-		if tooFew := append(g.unsupported(), g.calibrate()...); len(tooFew) > 0 {
+		if tooFew := slices.Concat(g.unsupported(), g.calibrate(), g.explainLosses()); len(tooFew) > 0 {
 			for _, p := range tooFew {
 				without[p] = true
 			}
@@ -61,6 +61,7 @@ type maker struct {
 	open   []*draft
 	odds   *rand.Rand // for what is planted in probabilities
 	names  *rand.Rand // for what is planted in names and flags of stages
+	whys   *rand.Rand // for what is planted in losses
 }
 
 func newMaker(opts GenOptions, without map[string]bool) *maker {
@@ -68,6 +69,7 @@ func newMaker(opts GenOptions, without map[string]bool) *maker {
 	g.world = &World{Now: opts.Now}
 	g.choosePlan(without)
 	g.choosePlanOfOdds(without)
+	g.choosePlanOfLosses(without)
 	g.choosePlanOfBoards()
 	return g
 }
@@ -132,6 +134,7 @@ type draft struct {
 	moves   []entry // once it has times
 	source  string
 	wrong   []string // policies that must report it
+	why     why      // it was lost
 
 	stale, long            bool
 	noClose, pastClose     bool

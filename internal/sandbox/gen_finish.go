@@ -48,12 +48,11 @@ type filler struct {
 	queue          Owner
 	fresh          []int // companies for open deals, each once as long as they last
 	contacts       map[string][]string
-	texts          []lossText
 	products, subj []string
 }
 
 func (g *maker) filler(open int) *filler {
-	f := &filler{g: g, contacts: map[string][]string{}, texts: lossTexts(), products: products(), subj: subjects()}
+	f := &filler{g: g, contacts: map[string][]string{}, products: products(), subj: subjects()}
 	for _, o := range g.world.Owners {
 		switch {
 		case o.Queue:
@@ -124,29 +123,9 @@ func (f *filler) fillClosed(d *draft, out *Deal) {
 	case age > 120 && q < 0.13:
 		out.Owner = ""
 	}
-	if d.outcome == isLost && !d.noReason {
-		f.fillReason(age, out)
-	}
 	f.past(d.created(), d.ended(), 2+g.rng.IntN(4), out)
-}
-
-// fillReason says why a deal was lost. Old losses may have no reason, or one only as text.
-func (f *filler) fillReason(age float64, out *Deal) {
-	g := f.g
-	reason := pick(g.rng, f.texts)
-	old := age > 450
-	if old && g.rng.Float64() < 0.2 {
-		return
-	}
-	if g.world.LossProperty == nil {
-		out.LossReason = reason.text
-		return
-	}
-	if !old || g.rng.Float64() < 0.5 {
-		out.LossOption = reason.option
-	}
-	if out.LossOption == "" || g.rng.Float64() < 0.5 {
-		out.LossReason = reason.text
+	if d.outcome == isLost && !d.noReason {
+		f.explain(d, out)
 	}
 }
 

@@ -42,6 +42,14 @@ func lossOptions() []LossOption {
 	}
 }
 
+// secondWording is another label for an option of the list.
+func secondWording(option string) string {
+	return map[string]string{
+		"budget": "Too expensive", "competitor": "Went with another vendor", "product_fit": "Missing functionality", "timing": "Bad timing",
+		"status_quo": "Did nothing", "decision_maker": "Management said no", "commitment": "Contract too long",
+	}[option]
+}
+
 // lossText is what a rep typed about a loss.
 type lossText struct{ option, text string }
 

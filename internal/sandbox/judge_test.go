@@ -64,6 +64,7 @@ func judgeWorld(t *testing.T, w *World) *judge {
 		all = append(all, j.read(&w.Deals[i]))
 	}
 	j.portal(all)
+	j.losses(all)
 	j.odds(all)
 	j.names()
 	for p := range w.Pipelines {
@@ -133,9 +134,6 @@ func (j *judge) portal(all []past) {
 		}
 		if d.deal.LossOption == "" && d.deal.LossReason == "" && j.against(-age, -365, "age of loss without reason, deal %s", d.deal.ID) {
 			j.report("lost-reason-missing", "deal", d.deal.ID)
-		}
-		if d.deal.LossOption == "" && j.w.LossProperty != nil && d.deal.LossReason != "" && age < 438 {
-			j.near = append(j.near, "a young loss with a reason only beside the property")
 		}
 	}
 	if lost >= 10 && (j.w.LossProperty == nil || !j.against(float64(filled)/float64(lost), 0.5, "share of losses with an option")) {

@@ -38,6 +38,14 @@ const (
 	stageLabelContradicts  = "stage-label-contradicts"
 	stageAfterWon          = "stage-after-won"
 	closingStageMissing    = "closing-stage-missing"
+
+	lossOptionsMissing = "lost-reason-options-missing"
+	lossOtherOverused  = "lost-reason-other-overused"
+	lossVariants       = "lost-reason-variants"
+	lossNonstandard    = "lost-reason-nonstandard"
+	lossOtherBare      = "lost-other-without-detail"
+	gaveUpEarly        = "gave-up-early"
+	unresponsiveLosses = "unresponsive-losses"
 )
 
 // Plantable lists the policies of which the generator can plant problems. How it reads each of them, with the distance that
@@ -106,12 +114,28 @@ const (
 //	seller-side-stage-name subject stage, only where it is asked for by name: the policy is off by default. An open stage named by
 //	                       what the seller is to do.
 //
+//	lost-reason-options-missing  subject portal (World.Account). The list lacks one of budget, competitor, no decision, decision maker,
+//	                       timing, commitment and product fit, and no loss is for that reason. Base: it has them all, and "other". Not
+//	                       judged where there is no LossProperty.
+//	lost-reason-other-overused  subject portal. Of the deals lost within 180 d, n >= 20, more than 20 % are for "other" reasons, and no
+//	                       accident does that. Planted: n >= 24, at least 45 %, today and seven days ago. Base: at most 10 %.
+//	lost-reason-variants   subject portal. Two options of the list mean one reason and both were chosen within 365 d. Base: one option
+//	                       per reason, and nothing typed beside it within 450 d. Not judged where lost-reason-free-text is found.
+//	lost-reason-nonstandard  subject deal. Lost within 285 d, the option is empty and the text beside it means one. One or two per
+//	                       account, of a reason that no other loss within 450 d has. Not judged where lost-reason-free-text is found.
+//	lost-other-without-detail  subject deal. Lost within 285 d for "other", and nothing else is said.
+//	gave-up-early          subject deal. Lost within 365 d as unresponsive, by option or text, after fewer than 4 touches. Base at least
+//	                       5, all of them outbound; planted at most 3.
+//	unresponsive-losses    subject pipeline. Of the deals lost within 180 d with a reason, n >= 20, more than 30 % are unresponsive or not
+//	                       interested, and no accident does that. Planted: n >= 24 and at least 60 %, today and seven days ago. Base:
+//	                       one in ten.
+//
 // The ids of all subjects are digits, so that every CRM can use them as they are and one list is true of all faces.
 //
 // Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
 // nothing, and their stay there counts as one in that pipeline's stage.
 func Plantable() []string {
-	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards())
+	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses())
 }
 
 // plantedByChance are those that a seed draws first; the order decides which.

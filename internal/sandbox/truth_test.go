@@ -131,6 +131,7 @@ func row(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 		case a.Done && a.Inbound:
 			out.Buyer = max(out.Buyer, at)
 		case a.Done:
+			out.Touches++
 			out.Touch = max(out.Touch, at)
 		}
 	}
