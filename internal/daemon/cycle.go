@@ -97,22 +97,23 @@ func (c *Cycle) Estimate(ctx context.Context, p Portal) (connectors.Estimate, er
 // Audit judges what is kept of a portal as of a moment, and keeps the result when that moment is now (at is none). For
 // another moment it takes the last kept snapshot at or before it, else the oldest.
 func (c *Cycle) Audit(ctx context.Context, p Portal, at crm.Instant) (*audit.Result, error) {
-	now := crm.At(c.Now())
-	var snap *crm.Snapshot
+	in := audit.Input{Checks: p.Checks, Now: crm.At(c.Now())}
 	var err error
 	if at.IsZero() {
-		snap, err = c.Store.LoadSnapshot(ctx, p.Name)
+		if in.Open, err = c.Store.OpenFindings(ctx, p.Name); err == nil {
+			in.Snapshot, err = c.Store.LoadSnapshot(ctx, p.Name)
+		}
 	} else {
-		snap, err = c.Store.SnapshotAt(ctx, p.Name, at)
-		now = at
+		in.Snapshot, err = c.Store.SnapshotAt(ctx, p.Name, at)
+		in.Now = at
 	}
 	if err != nil {
 		return nil, fmt.Errorf("audit %s: %w", p.Name, err)
 	}
-	if snap == nil {
+	if in.Snapshot == nil {
 		return nil, fmt.Errorf("audit %s: %w", p.Name, ErrNothingPulled)
 	}
-	result, err := audit.Run(ctx, audit.Input{Snapshot: snap, Checks: p.Checks, Now: now})
+	result, err := audit.Run(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("audit %s: %w", p.Name, err)
 	}

@@ -289,6 +289,21 @@ func (db *DB) Findings(ctx context.Context, filter FindingFilter) ([]KeptFinding
 	}), nil
 }
 
+// OpenFindings returns the ids of the findings of a portal that are open, waived or not.
+func (db *DB) OpenFindings(ctx context.Context, portal string) (map[string]bool, error) {
+	ids, err := scanAll(ctx, db.read(), func(scan func(...any) error) (id string, err error) {
+		return id, scan(&id)
+	}, `SELECT id FROM findings WHERE portal = $1 AND resolved_at = 0`, portal)
+	if err != nil {
+		return nil, fmt.Errorf("read the open findings of portal %s: %w", portal, err)
+	}
+	open := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		open[id] = true
+	}
+	return open, nil
+}
+
 // where writes the part of a filter that the database judges.
 func (filter FindingFilter) where(now crm.Instant) (string, []any, error) {
 	var parts []string

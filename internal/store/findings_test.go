@@ -112,10 +112,16 @@ func TestFindingsAreIntervals(t *testing.T) {
 			if r, err := db.LastResult(t.Context(), "acme"); err != nil || len(r.Findings) != 0 {
 				t.Errorf("%s: the result has got findings that it did not have", name)
 			}
+			if open, err := db.OpenFindings(t.Context(), "acme"); err != nil || !open[f.ID] || len(open) != 1 {
+				t.Errorf("%s: open are %v, %v", name, open, err)
+			}
 		}
 		resolved := save(nil)
 		want := KeptFinding{Finding: f, State: FindingResolved, Opened: opened, Resolved: resolved}
 		want.Since = opened
+		if open, err := db.OpenFindings(t.Context(), "acme"); err != nil || len(open) != 0 {
+			t.Errorf("open are %v, %v", open, err)
+		}
 		if d := cmp.Diff([]KeptFinding{want}, kept(t, db, FindingFilter{State: FindingResolved})); d != "" {
 			t.Errorf("resolved (-want +got):\n%s", d)
 		}
