@@ -15,7 +15,7 @@ func TestStaleInStage(t *testing.T) {
 }
 func TestOpenTooLong(t *testing.T) { audittest.Run(t, OpenTooLong(), "testdata/open-too-long*.txtar") }
 func TestNoNextActivity(t *testing.T) {
-	audittest.Run(t, NoNextActivity(), "testdata/no-next-activity*.txtar")
+	audittest.Run(t, NoNextActivity(), "testdata/no-next-activity*.txtar", capture(), NextActivityOverdue())
 }
 func TestStageSkipped(t *testing.T) {
 	audittest.Run(t, StageSkipped(), "testdata/stage-skipped*.txtar", design.UnusedStage(), design.OftenSkippedStage())

@@ -21,11 +21,15 @@ func NoNextActivity() *audit.Policy {
 		ID: "no-next-activity", Title: "No next activity planned", Doc: noNextActivityDoc,
 		Group: audit.Deals, Family: audit.FamilyActivity, Rank: 5, Severity: audit.Medium,
 		Needs: []audit.Need{audit.NeedActivity, audit.NeedCreated}, Sources: "S5 P", Fix: audit.FixTask, Subject: crm.KindDeal,
-		Facts: crm.FactPlanned | crm.FactTouch | crm.FactCreated,
+		After: []string{notCaptured, overdue},
+		Facts: crm.FactPlanned | crm.FactTouch | crm.FactCreated | crm.FactOwner,
 		Message: `Nothing is planned` +
 			`{{if index . "touched_at"}}, the last touch was on {{date .touched_at}}{{else}}, and it was never touched since its creation on {{date .created_at}}{{end}}`,
 	}, noNextActivity{WorkingDays: 3})
 }
+
+// overdue is the policy that takes over where something is planned and was not done, or is too far off.
+const overdue = "next-activity-overdue"
 
 func (s noNextActivity) Validate() error {
 	if s.WorkingDays < 0 || s.WorkingDays > 365 {
@@ -36,7 +40,9 @@ func (s noNextActivity) Validate() error {
 
 func (s noNextActivity) Check(p *audit.Pass) {
 	for r := range p.Open() {
-		s.judge(p, r)
+		if !p.Flagged(overdue, crm.KindDeal, r.Index) { // that says it all: not judged
+			s.judge(p, r)
+		}
 	}
 }
 
@@ -58,6 +64,9 @@ func (s noNextActivity) judge(p *audit.Pass, r crm.Row) {
 		return
 	case !r.Known.Has(crm.FactCreated):
 		p.Unknown(r, audit.NeedCreated, "when it was created is not known")
+		return
+	case uncaptured(p, r):
+		p.Unknown(r, audit.NeedActivity, silence)
 		return
 	}
 	facts := audit.Facts{"created_at": r.Created.String()}
