@@ -164,12 +164,16 @@ func (n Need) facts() (crm.Fact, string) {
 		return 0, "switch on the probabilities of stages in the CRM, where it has them"
 	case NeedSetup:
 		return 0, "audit the connected portal: a file shows its deals, not its set-up; --stages lists the stages of a file"
+	case NeedTarget:
+		return 0, "set the target of cycle-over-target in the configuration"
 	case NeedName:
 		return crm.FactName, "give the name"
 	case NeedOrigin:
 		return crm.FactOrigin, "audit the connected portal: a file does not say how a deal was made"
 	case NeedCompany:
 		return crm.FactCompany, "let this program read the companies"
+	case NeedReopenings:
+		return 0, "nothing gives it where won and lost are a status: the CRM keeps the last closing alone"
 	case NeedExpression:
 		return 0, "mend the expression of the own policy"
 	case NeedLanguage:

@@ -95,12 +95,14 @@ const (
 	NeedOutreach   Need = "touches by kind" // of the portal, not of deals
 	NeedOdds       Need = "stage probabilities"
 	NeedSetup      Need = "the whole set-up"  // of the portal, not of deals
+	NeedTarget     Need = "a target cycle"    // of the configuration, not of the portal
 	NeedHistoryN   Need = "enough past deals" // a statistic's minimum is not reached
 	NeedLanguage   Need = "a known language"  // a name is in a script that the vocabulary does not cover
 	NeedName       Need = "name"
 	NeedOrigin     Need = "origin" // how a deal was made
 	NeedCompany    Need = "company"
-	NeedExpression Need = "a result" // the expression of an own policy fails on the record
+	NeedReopenings Need = "earlier closings" // whether a deal was closed before
+	NeedExpression Need = "a result"         // the expression of an own policy fails on the record
 )
 
 // Mode is what the daemon may do about a finding.
