@@ -2,6 +2,7 @@ package config
 
 import (
 	_ "embed"
+	"maps"
 	"path/filepath"
 	"strings"
 	"time"
@@ -112,16 +113,17 @@ type Limits struct {
 
 // Portal is one connected CRM account.
 type Portal struct {
-	Name          string `yaml:"name" desc:"unique; lower-case letters, digits, - and _"`
-	CRM           string `yaml:"crm" desc:"which CRM it is"`
-	Group         string `yaml:"group" desc:"a name to list portals together by"`
-	Schedule      string `yaml:"schedule" desc:"like defaults.schedule"`
-	Timezone      string `yaml:"timezone" desc:"like defaults.timezone"`
-	TokenFile     string `yaml:"token_file" desc:"a file with a static token, instead of OAuth"`
-	Fields        Fields `yaml:"fields" desc:"which properties hold what"`
-	Budget        Budget `yaml:"budget" desc:"how much of the CRM's API budget to use"`
-	FallbackOwner string `yaml:"fallback_owner" desc:"id or e-mail of who gets deals whose owner is gone"`
-	Limits        Limits `yaml:"limits" desc:"like the limits above, for this portal"`
+	Name          string      `yaml:"name" desc:"unique; lower-case letters, digits, - and _"`
+	CRM           string      `yaml:"crm" desc:"which CRM it is"`
+	Group         string      `yaml:"group" desc:"a name to list portals together by"`
+	Schedule      string      `yaml:"schedule" desc:"like defaults.schedule"`
+	Timezone      string      `yaml:"timezone" desc:"like defaults.timezone"`
+	TokenFile     string      `yaml:"token_file" desc:"a file with a static token, instead of OAuth"`
+	Fields        Fields      `yaml:"fields" desc:"which properties hold what"`
+	LossReasons   LossReasons `yaml:"loss_reasons" desc:"the portal's own words for loss reasons: lists of phrases, which overrule what Plumbline knows"`
+	Budget        Budget      `yaml:"budget" desc:"how much of the CRM's API budget to use"`
+	FallbackOwner string      `yaml:"fallback_owner" desc:"id or e-mail of who gets deals whose owner is gone"`
+	Limits        Limits      `yaml:"limits" desc:"like the limits above, for this portal"`
 
 	// Checks are the policies' settings for this portal.
 	Checks Checks `yaml:"-"`
@@ -131,6 +133,32 @@ type Portal struct {
 type Fields struct {
 	LostReason       string `yaml:"lost_reason" desc:"the property of the loss reason"`
 	LostReasonDetail string `yaml:"lost_reason_detail" desc:"the property of the detail beside it"`
+}
+
+// LossReasons are a portal's own words for why deals were lost: whole texts, or parts of them.
+type LossReasons struct {
+	Budget         []string `yaml:"budget" desc:"phrases that mean budget or price"`
+	Competitor     []string `yaml:"competitor" desc:"phrases that mean a competitor, such as the names of those in the market"`
+	ProductFit     []string `yaml:"product_fit" desc:"phrases that mean product fit or value"`
+	Timing         []string `yaml:"timing" desc:"phrases that mean wrong timing"`
+	StatusQuo      []string `yaml:"status_quo" desc:"phrases that mean no decision"`
+	DecisionMaker  []string `yaml:"decision_maker" desc:"phrases that mean no decision-maker buy-in"`
+	Commitment     []string `yaml:"commitment" desc:"phrases that mean lack of commitment"`
+	Unresponsive   []string `yaml:"unresponsive" desc:"phrases that mean unresponsive"`
+	NotInterested  []string `yaml:"not_interested" desc:"phrases that mean not interested"`
+	ClosedByPolicy []string `yaml:"closed_by_policy" desc:"phrases that mean closed by policy"`
+	Other          []string `yaml:"other" desc:"phrases that mean another reason"`
+}
+
+// Phrases returns the phrases by the reason's value; reasons without any are left out.
+func (l LossReasons) Phrases() map[string][]string {
+	all := map[string][]string{
+		"budget": l.Budget, "competitor": l.Competitor, "product_fit": l.ProductFit, "timing": l.Timing, "status_quo": l.StatusQuo,
+		"decision_maker": l.DecisionMaker, "commitment": l.Commitment, "unresponsive": l.Unresponsive, "not_interested": l.NotInterested,
+		"closed_by_policy": l.ClosedByPolicy, "other": l.Other,
+	}
+	maps.DeleteFunc(all, func(_ string, phrases []string) bool { return len(phrases) == 0 })
+	return all
 }
 
 // Budget is how much of a CRM's own budget may be used.

@@ -27,6 +27,7 @@ import (
 	"github.com/plumbline/plumbline/internal/remedy"
 	"github.com/plumbline/plumbline/internal/store"
 	"github.com/plumbline/plumbline/internal/text"
+	"github.com/plumbline/plumbline/policies/vocabulary"
 )
 
 // shop is everything that commands on portals work with: the configuration, the open store, the tokens.
@@ -188,8 +189,12 @@ func (s *shop) portal(ctx context.Context, name string) (daemon.Portal, error) {
 	if err != nil {
 		return daemon.Portal{}, err
 	}
+	phrases := p.LossReasons.Phrases()
+	if _, err := vocabulary.NewClassifier(phrases); err != nil {
+		return daemon.Portal{}, usage("portal %s: loss_reasons: %w", p.Name, err)
+	}
 	return daemon.Portal{
-		Name: p.Name, CRM: p.CRM, Cron: p.Schedule, Zone: loc, Checks: list, Facts: facts(list),
+		Name: p.Name, CRM: p.CRM, Cron: p.Schedule, Zone: loc, Checks: list, Facts: facts(list), LossPhrases: phrases,
 		Connect: func(ctx context.Context) (connectors.Connector, *mirror.Meter, error) {
 			return s.connect(ctx, p, false)
 		},

@@ -27,6 +27,8 @@ type Portal struct {
 	Connect func(ctx context.Context) (connectors.Connector, *mirror.Meter, error)
 	Checks  []audit.Check
 	Facts   crm.Fact // what the checks need to be read of deals
+	// LossPhrases are the portal's own words for loss reasons, by the option's value.
+	LossPhrases map[string][]string
 	// Plan gives the rules of a plan at a moment; freezes and write windows depend on it.
 	Plan func(now time.Time) remedy.Options
 }
@@ -97,7 +99,7 @@ func (c *Cycle) Estimate(ctx context.Context, p Portal) (connectors.Estimate, er
 // Audit judges what is kept of a portal as of a moment, and keeps the result when that moment is now (at is none). For
 // another moment it takes the last kept snapshot at or before it, else the oldest.
 func (c *Cycle) Audit(ctx context.Context, p Portal, at crm.Instant) (*audit.Result, error) {
-	in := audit.Input{Checks: p.Checks, Now: crm.At(c.Now())}
+	in := audit.Input{Checks: p.Checks, Now: crm.At(c.Now()), LossPhrases: p.LossPhrases}
 	var err error
 	if at.IsZero() {
 		if in.Open, err = c.Store.OpenFindings(ctx, p.Name); err == nil {

@@ -41,6 +41,9 @@ func portalMarkdown(b *strings.Builder, words *text.Words, r *audit.Result) {
 		}
 		b.WriteByte('\n')
 	}
+	if len(r.UnclassifiedLosses) > 0 {
+		fmt.Fprintf(b, "Loss reasons that nobody can classify: %s. Name them in the portal's `loss_reasons`.\n\n", escape(unclassified(r)))
+	}
 }
 
 func policyMarkdown(b *strings.Builder, words *text.Words, r *audit.Result, id string) {

@@ -92,6 +92,7 @@ type auditView struct {
 	Findings    []findingView         `json:"findings"`
 	Unknown     []unknownView         `json:"unknown"`
 	Pipelines   []audit.PipelineStats `json:"pipelines"`
+	Losses      []audit.TextCount     `json:"unclassified_losses"`
 }
 
 type findingView struct {
@@ -142,7 +143,7 @@ type subjectRef struct {
 func newAuditView(words *text.Words, r *audit.Result) auditView {
 	v := auditView{
 		Result: r, Incomplete: notNil(r.Incomplete), ScoreParts: notNil(r.ScoreParts), ValueAtRisk: notNil(r.ValueAtRisk),
-		Missing: notNil(r.MissingNeeds), Pipelines: notNil(r.Pipelines),
+		Missing: notNil(r.MissingNeeds), Pipelines: notNil(r.Pipelines), Losses: notNil(r.UnclassifiedLosses),
 		Findings: make([]findingView, len(r.Findings)), Unknown: make([]unknownView, len(r.Unknown)),
 	}
 	for i, f := range r.Findings {

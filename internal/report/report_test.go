@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,7 +53,7 @@ func TestJSONHasThePublishedShape(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"portal", "crm", "as_of", "complete", "incomplete", "read", "score", "grade", "score_parts", "value_at_risk", "judged", "missing_needs", "findings", "unknown", "pipelines"} {
+	for _, key := range []string{"portal", "crm", "as_of", "complete", "incomplete", "read", "score", "grade", "score_parts", "value_at_risk", "judged", "missing_needs", "findings", "unknown", "pipelines", "unclassified_losses", "loss_classifier"} {
 		if v, ok := doc[key]; !ok || v == nil {
 			t.Errorf("key %q is missing or null", key)
 		}
@@ -182,5 +183,27 @@ func TestMarkdownKeepsTextsToTheirCell(t *testing.T) {
 		if got := escape(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestUnclassifiedLossesAreNamed(t *testing.T) {
+	r := result()
+	for i := range 7 {
+		r.UnclassifiedLosses = append(r.UnclassifiedLosses, audit.TextCount{Text: strings.Repeat("blue giraffes ", 1+9*(i/6)) + strconv.Itoa(i), Deals: 7 - i})
+	}
+	for _, f := range []Format{Table, Markdown} {
+		var b bytes.Buffer
+		if err := Audits(&b, f, english(t), Style{}, r); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`"blue giraffes 0" (7 deals)`, "2 more", "loss_reasons"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s lacks %q:\n%s", f, want, b.String())
+			}
+		}
+	}
+	r.UnclassifiedLosses = r.UnclassifiedLosses[6:]
+	if told := unclassified(r); len([]rune(told)) > 80 || !strings.Contains(told, "…") {
+		t.Errorf("a long text is told as %s", told)
 	}
 }

@@ -76,7 +76,32 @@ func auditTable(w io.Writer, words *text.Words, style Style, r *audit.Result) er
 	for _, m := range r.MissingNeeds {
 		fmt.Fprintf(w, "Cannot judge without %s: %s for %s (%s). %s\n", m.Need, strings.Join(m.Policies, ", "), text.Plural(m.Records, "record"), m.Why, sentenceEnd(m.Cure))
 	}
+	if len(r.UnclassifiedLosses) > 0 {
+		fmt.Fprintf(w, "Loss reasons that nobody can classify: %s. Name them in the portal's loss_reasons.\n", unclassified(r))
+	}
 	return nil
+}
+
+// How many unclassified texts people are shown, and how many characters of each; JSON holds them all.
+const (
+	toldTexts   = 5
+	longestTold = 60
+)
+
+// unclassified lists the commonest texts of loss reasons that the classifier cannot tell, with how many deals carry each.
+func unclassified(r *audit.Result) string {
+	var list []string
+	for _, t := range r.UnclassifiedLosses[:min(toldTexts, len(r.UnclassifiedLosses))] {
+		said := []rune(t.Text)
+		if len(said) > longestTold {
+			said = append(said[:longestTold-1], '…')
+		}
+		list = append(list, fmt.Sprintf("%q (%s)", string(said), text.Plural(t.Deals, "deal")))
+	}
+	if more := len(r.UnclassifiedLosses) - toldTexts; more > 0 {
+		list = append(list, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(list, ", ")
 }
 
 func sentenceEnd(s string) string {
