@@ -1,9 +1,10 @@
 package vocabulary
 
 import (
+	"cmp"
 	_ "embed"
-	"hash/fnv"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -35,8 +36,12 @@ var (
 
 // reasonForm folds a text for the classifier: like [Fold], with money signs as a word and Han in simplified characters.
 func reasonForm(text string) string {
-	text = moneySign.ReplaceAllString(withSlash.ReplaceAllString(text, "with "), " $$$$ ")
-	text = strings.ReplaceAll(text, "$$", " moneysign ")
+	if strings.Contains(text, "/") {
+		text = withSlash.ReplaceAllString(text, "with ")
+	}
+	if strings.ContainsAny(text, "$€£¥₺") {
+		text = moneySign.ReplaceAllString(text, " moneysign ")
+	}
 	simple := simplified()
 	return strings.Map(func(r rune) rune {
 		if s, ok := simple[r]; ok {
@@ -211,7 +216,7 @@ var firstSlot = [numGroups + 1]uint32{0, 1 << 14, 2 << 14, 4 << 14, 4<<14 + 1<<1
 
 // features lists what a text is judged by, each once.
 func features(words []string) []feature {
-	f := featureSet{seen: make(map[feature]bool, 64)}
+	f := make(featureList, 0, 32*len(words))
 	for i, w := range words {
 		if r, _ := utf8.DecodeRuneInString(w); isHan(r) {
 			f.han(w)
@@ -219,57 +224,58 @@ func features(words []string) []feature {
 			f.latin(w)
 		}
 		if i > 0 {
-			f.add(pairGroup, words[i-1]+" "+w)
+			f.add(pairGroup, words[i-1], " ", w)
 		}
 	}
 	f.ideas(reasonIdeas().in(words))
-	return f.list
+	slices.SortFunc(f, func(a, b feature) int { return cmp.Compare(a.slot, b.slot) })
+	return slices.Compact(f)
 }
 
-type featureSet struct {
-	list []feature
-	seen map[feature]bool
-}
+type featureList []feature
 
-func (f *featureSet) add(group uint8, s string) {
-	h := fnv.New32a()
-	h.Write([]byte{group})
-	h.Write([]byte(s)) // a hash never fails
-	sum := h.Sum32()
-	at := feature{group, firstSlot[group] + (sum^sum>>16)%(firstSlot[group+1]-firstSlot[group])}
-	if !f.seen[at] {
-		f.seen[at] = true
-		f.list = append(f.list, at)
+// add hashes a feature's parts (FNV-1a) to its place.
+func (f *featureList) add(group uint8, parts ...string) {
+	sum := (uint32(2166136261) ^ uint32(group)) * 16777619
+	for _, s := range parts {
+		for i := range len(s) {
+			sum = (sum ^ uint32(s[i])) * 16777619
+		}
 	}
+	*f = append(*f, feature{group, firstSlot[group] + (sum^sum>>16)%(firstSlot[group+1]-firstSlot[group])})
 }
 
 // latin adds a word and its runs of four and five letters.
-func (f *featureSet) latin(w string) {
+func (f *featureList) latin(w string) {
 	f.add(wordGroup, w)
-	r := []rune("^" + w + "$")
+	edged := "^" + w + "$"
 	for n := 4; n <= 5; n++ {
-		for i := 0; i+n <= len(r); i++ {
-			f.add(charGroup, string(r[i:i+n]))
+		for i := 0; i+n <= len(edged); i++ {
+			f.add(charGroup, edged[i:i+n])
 		}
 	}
 }
 
 // han adds the characters of a run, and its runs of two and three.
-func (f *featureSet) han(w string) {
-	r := []rune(w)
-	for i := range r {
-		f.add(charGroup, string(r[i]))
-		if i+2 <= len(r) {
-			f.add(wordGroup, string(r[i:i+2]))
+func (f *featureList) han(w string) {
+	var at [3]int // where the last characters begin
+	n := 0
+	for i, r := range w {
+		at[0], at[1], at[2] = at[1], at[2], i
+		n++
+		end := i + utf8.RuneLen(r)
+		f.add(charGroup, w[i:end])
+		if n >= 2 {
+			f.add(wordGroup, w[at[1]:end])
 		}
-		if i+3 <= len(r) {
-			f.add(pairGroup, string(r[i:i+3]))
+		if n >= 3 {
+			f.add(pairGroup, w[at[0]:end])
 		}
 	}
 }
 
 // ideas adds the ideas, and every two of them together.
-func (f *featureSet) ideas(set idea) {
+func (f *featureList) ideas(set idea) {
 	names := reasonIdeas().names
 	for i := range names {
 		if set>>i&1 == 0 {
@@ -278,7 +284,7 @@ func (f *featureSet) ideas(set idea) {
 		f.add(ideaGroup, names[i])
 		for j := range i {
 			if set>>j&1 == 1 {
-				f.add(ideaGroup, names[i]+" "+names[j])
+				f.add(ideaGroup, names[i], " ", names[j])
 			}
 		}
 	}

@@ -84,11 +84,11 @@ var (
 
 // is reports whether a text says nothing about a reason. form is the text as [reasonForm] gives it.
 func (j *junk) is(text, form string) bool {
-	if Blank(text) || form == "" || j.placeholders[form] || address.MatchString(text) {
+	if Blank(text) || form == "" || j.placeholders[form] || strings.ContainsAny(text, "@./") && address.MatchString(text) {
 		return true
 	}
 	words := scripts(form)
-	return calendar.MatchString(form) && strings.ContainsFunc(form, unicode.IsDigit) || j.places(words) || j.named(text, words) || j.struck(text, words)
+	return strings.ContainsFunc(form, unicode.IsDigit) && calendar.MatchString(form) || j.places(words) || j.named(text, words) || j.struck(text, words)
 }
 
 // places reports whether a text is made of placeholders and what stands beside them.
