@@ -83,7 +83,8 @@ func (p *planner) oneMove(drafts []*draft) []*draft {
 }
 
 // oneChange lets a field of a stage have one step: several findings may ask for the same probability. The step that is there already
-// stays, else that of the worst finding; should its finding go, another one takes its place with the next plan.
+// stays, else that of the worst finding; should its finding go, another one takes its place with the next plan. What was rejected or
+// undone for one finding is not offered for another.
 func (p *planner) oneChange(drafts []*draft) []*draft {
 	chosen := map[string]string{} // stage and fields → base
 	about := func(e crm.Edit, fields []string) string {
@@ -93,7 +94,7 @@ func (p *planner) oneChange(drafts []*draft) []*draft {
 		return e.Target.ID + "\x00" + strings.Join(fields, "\x00")
 	}
 	for _, base := range sortedKeys(p.living) {
-		if s := p.living[base]; s.State.Open() || s.State == Manual {
+		if s := p.living[base]; s.State.Open() || s.State == Manual || s.State == Rejected || s.State == Undone {
 			if key := about(s.Edit, s.fields()); key != "" && chosen[key] == "" {
 				chosen[key] = base
 			}

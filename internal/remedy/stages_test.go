@@ -269,3 +269,36 @@ func (o *bureau) check(t *testing.T, steps []remedy.Step) map[string]int {
 	}
 	return fields
 }
+
+// demand is a finding that asks for a stage's probability.
+func demand(policy string, severity audit.Severity, stage, value string) audit.Finding {
+	f := finding(policy, stage, severity, audit.FixOdds, crm.Edit{
+		Target: crm.Ref{Portal: "acme", Kind: crm.KindStage, ID: stage}, Op: crm.OpSet, After: crm.Fields{crm.FieldProbability: value},
+	})
+	f.Subject.Kind, f.Case = crm.KindStage, ""
+	return f
+}
+
+// TestOneStepPerStageAndField lets two findings ask for the same probability of one stage.
+func TestOneStepPerStageAndField(t *testing.T) {
+	unset, refuted := demand("probability-unset", audit.Low, "12", "0.3"), demand("probability-miscalibrated", audit.Medium, "12", "0.3")
+	d := newDesk(unset, refuted, demand("probability-miscalibrated", audit.Low, "13", "0.5"))
+	for _, id := range []string{"12", "13"} {
+		d.records[crm.Ref{Portal: "acme", Kind: crm.KindStage, ID: id}] = crm.Fields{crm.FieldProbability: "0.9"}
+	}
+	steps := d.expect(t, "two ask for one", "probability  v1 proposed", "probability  v1 proposed").Steps
+	if steps[0].Finding != refuted.ID || steps[0].Edit.Before[crm.FieldProbability] != "0.9" {
+		t.Errorf("the worse finding does not lead: %+v", steps[0])
+	}
+	d.day(1)
+	d.find(unset)
+	if steps = d.expect(t, "only the other still asks", "probability  v1 proposed").Steps; len(steps) != 1 || steps[0].Finding != unset.ID {
+		t.Errorf("the other finding's step: %+v", steps)
+	}
+	if _, err := remedy.Reject(t.Context(), d.memory, remedy.Selection{All: true}, "ann", crm.At(d.clk.now())); err != nil {
+		t.Fatal(err)
+	}
+	d.day(1)
+	d.find(unset, refuted)
+	d.expect(t, "rejected for one, it is not offered for the other")
+}

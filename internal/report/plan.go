@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/plumbline/plumbline/internal/remedy"
 	"github.com/plumbline/plumbline/internal/text"
@@ -77,16 +78,19 @@ func stepGrid(w io.Writer, style Style, steps []remedy.Step) error {
 	if style.Rows > 0 && len(shown) > style.Rows {
 		shown = shown[:style.Rows]
 	}
+	const wide = 110
 	var rows [][]string
 	for _, s := range shown {
-		what := s.Summary
-		if len(s.Irreversible) > 0 {
-			what += " (cannot be undone: " + strings.Join(s.Irreversible, ", ") + ")"
+		what, n := s.Summary, wide
+		if len(s.Irreversible) > 0 { // whatever must be shortened, not this
+			lost := " (cannot be undone: " + strings.Join(s.Irreversible, ", ") + ")"
+			what = clip(what, max(40, wide-len(lost))) + lost
+			n = max(wide, utf8.RuneCountInString(what))
 		}
 		if s.Why != "" && what != s.Why {
 			what += " – " + s.Why
 		}
-		rows = append(rows, []string{s.ID, string(s.State), s.Policy, clip(what, 110)})
+		rows = append(rows, []string{s.ID, string(s.State), s.Policy, clip(what, n)})
 	}
 	if err := Grid(w, style, []string{"STEP", "STATE", "POLICY", "WHAT"}, rows); err != nil {
 		return err

@@ -30,7 +30,7 @@ func setStage(e crm.Edit) string {
 	case rots && days == "":
 		return "Stop deals from rotting in " + name
 	case rots:
-		return fmt.Sprintf("Mark deals as rotting in %s after %s days without activity", name, days)
+		return fmt.Sprintf("Let deals rot in %s after %s days without activity", name, days)
 	case odds:
 		return fmt.Sprintf("Set the probability of %s to %s", name, share(p))
 	}

@@ -22,7 +22,7 @@ func TestStages(t *testing.T) {
 		{set(crm.Fields{crm.FieldProbability: "0.3333"}), `Set the probability of the stage "Demo" to 33.33 %`},
 		{set(crm.Fields{crm.FieldProbability: "1"}), `Set the probability of the stage "Demo" to 1 %`},
 		{set(crm.Fields{crm.FieldProbability: "40"}), `Set the probability of the stage "Demo" to 40 %`},
-		{set(crm.Fields{crm.FieldRotDays: "14"}), `Mark deals as rotting in the stage "Demo" after 14 days without activity`},
+		{set(crm.Fields{crm.FieldRotDays: "14"}), `Let deals rot in the stage "Demo" after 14 days without activity`},
 		{set(crm.Fields{crm.FieldRotDays: ""}), `Stop deals from rotting in the stage "Demo"`},
 		{set(crm.Fields{"colour": "red"}), `Set colour to "red" of the stage "Demo"`},
 		{crm.Edit{Op: crm.OpSet, Target: crm.Ref{Kind: crm.KindStage, ID: "12"}, After: crm.Fields{crm.FieldProbability: "40"}}, `Set the probability of the stage "12" to 40 %`},
