@@ -27,7 +27,7 @@
 // of pipelines, stages and users are their names. What few policies look at: pipeline_facts by pipeline (created, updated,
 // changed, probabilities_off and rules with no_skip, no_back and since), stage_facts by pipeline/stage (created, updated, required, shipped), and
 // for the portal company_is_contact, stages_of_deals, rules_available, required_known, shipped_sets, outreach (not known where it is not given), rots,
-// probability_step, probability_min, probability_max and probability_unit, each as in crm.Schema:
+// close_date_default, one_close_date, probability_step, probability_min, probability_max and probability_unit, each as in crm.Schema:
 //
 //	pipeline_facts: {Sales: {created: -400d, changed: -90d, rules: {no_skip: true, since: -60d}}}
 //	stage_facts: {Sales/Demo: {required: [Amount], shipped: Presentation scheduled}}

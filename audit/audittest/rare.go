@@ -92,6 +92,8 @@ type able struct {
 	ShippedSets      [][]string     `yaml:"shipped_sets"`
 	Outreach         map[string]int `yaml:"outreach"`
 	Rots             bool           `yaml:"rots"`
+	CloseDateDefault string         `yaml:"close_date_default"`
+	OneCloseDate     bool           `yaml:"one_close_date"`
 	ProbabilityStep  float64        `yaml:"probability_step"`
 	ProbabilityMin   float64        `yaml:"probability_min"`
 	ProbabilityMax   float64        `yaml:"probability_max"`
@@ -102,6 +104,7 @@ type able struct {
 func (s *setup) fillSchema(out *crm.Schema) error {
 	a := s.Able
 	out.RulesAvailable, out.RequiredKnown, out.ShippedSets, out.Rots = a.RulesAvailable, a.RequiredKnown, a.ShippedSets, a.Rots
+	out.CloseDateDefault, out.OneCloseDate = crm.CloseDateDefault(a.CloseDateDefault), a.OneCloseDate
 	out.Outreach, out.OutreachKnown = a.Outreach, a.Outreach != nil
 	out.CompanyIsContact, out.StagesOfDeals = a.CompanyIsContact, a.StagesOfDeals
 	out.ProbabilityStep, out.ProbabilityMin, out.ProbabilityMax, out.ProbabilityUnit = a.ProbabilityStep, a.ProbabilityMin, a.ProbabilityMax, a.ProbabilityUnit

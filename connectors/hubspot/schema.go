@@ -20,7 +20,7 @@ import (
 // owners active and archived, and the account.
 func (c *reader) Schema(ctx context.Context) (crm.Schema, error) {
 	s := crm.Schema{
-		Scopes: c.opts.Scopes, ClosedStages: true, ShippedSets: shippedSets(),
+		Scopes: c.opts.Scopes, ClosedStages: true, ShippedSets: shippedSets(), CloseDateDefault: crm.MonthEnd, OneCloseDate: true,
 		ProbabilityStep: 0.1, ProbabilityMin: 0.1, ProbabilityMax: 0.9, ProbabilityUnit: 1,
 	}
 	acc, err := c.getAccount(ctx)

@@ -19,8 +19,8 @@ func AmountMissing() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "amount-missing", Title: "No amount", Doc: amountMissingDoc,
 		Group: audit.Deals, Family: audit.FamilyForecast, Rank: 6, Severity: audit.Medium,
-		Needs: []audit.Need{audit.NeedAmount}, Sources: "S3 P", Fix: audit.FixTask, Subject: crm.KindDeal,
-		Facts:   crm.FactAmount,
+		Needs: []audit.Need{audit.NeedAmount}, Sources: "S3 P", Fix: audit.FixAmount, Subject: crm.KindDeal,
+		Facts:   crm.FactAmount | crm.FactLineItems,
 		Message: `In "{{.stage}}" without an amount`,
 	}, amountMissing{FromStage: 2})
 }
@@ -35,7 +35,7 @@ func (s amountMissing) Check(p *audit.Pass) {
 		case r.Amount != 0:
 			p.OK(r)
 		default:
-			p.Found(r, audit.Found{Severity: audit.Medium, Facts: audit.Facts{"stage": stageName(p, r)}, Fix: task(p, r)})
+			p.Found(r, audit.Found{Severity: audit.Medium, Facts: audit.Facts{"stage": stageName(p, r)}, Fix: amount(p, r)})
 		}
 	}
 }
