@@ -46,7 +46,7 @@ func inspect(t *testing.T, at crm.LossReason, phrases map[string][]string, deals
 	checks := []audit.Check{
 		{Policy: audit.Define(audit.Meta{ID: "look", Subject: crm.KindDeal}, look{f})},
 		{Policy: audit.Define(audit.Meta{ID: "again", Subject: crm.KindDeal}, look{func(p *audit.Pass) {
-			if losses.Of(p) != losses.Of(p) {
+			if first := losses.Of(p); losses.Of(p) != first {
 				t.Error("the book is made twice")
 			}
 		}})},

@@ -27,7 +27,7 @@ func TestRead(t *testing.T) {
 		"报价太高了点": "budget", "預算真的不夠": "budget",
 		"they went with Salesforse": "competitor", "compettior won": "competitor", "partis chez un concurent": "competitor",
 		"客户最后选了别家": "competitor", "nos ganó la competencia": "competitor",
-		"ghsoted us": "unresponsive", "no repsonse to my emails": "unresponsive", "jamais répondu à mes relances": "unresponsive",
+		"ghsoted us": "unresponsive", "no resposne to my emails": "unresponsive", "jamais répondu à mes relances": "unresponsive",
 		"客户一直不接电话": "unresponsive", "LINE 都不回": "unresponsive", "telefonlarıma çıkmadı": "unresponsive",
 		"their CEO killed the idea": "decision_maker", "der Chef war strikt dagegen": "decision_maker",
 		"asking again next fiscal year": "timing", "bis 2028 verschoben": "timing",
@@ -46,16 +46,16 @@ func TestRead(t *testing.T) {
 func TestTwoReasons(t *testing.T) {
 	c := shipped(t)
 	for text, want := range map[string][2]string{
-		"no budget, and then they ghosted us":  {"budget", "unresponsive"},
-		"competitor / missing features":        {"competitor", "product_fit"},
-		"kein Bedarf und zu teuer":             {"status_quo", "budget"},
-		"trop cher + pas le bon moment":        {"budget", "timing"},
-		"rakip firmayı seçti, bütçe de yoktu":  {"competitor", "budget"},
-		"功能不够，而且太贵了":                           {"product_fit", "budget"},
-		"老闆不同意、預算不足":                           {"decision_maker", "budget"},
-		"boss said no but also too expensive":  {"decision_maker", "budget"},
-		"sin presupuesto y no es el momento":   {"budget", "timing"},
-		"Vertrag zu lang; IT-Leitung dagegen.": {"commitment", "decision_maker"},
+		"no budget, and then they ghosted us":     {"budget", "unresponsive"},
+		"competitor / missing features":           {"competitor", "product_fit"},
+		"kein Bedarf und zu teuer":                {"status_quo", "budget"},
+		"trop cher + pas le bon moment":           {"budget", "timing"},
+		"rakip firmayı seçti, bütçe de yoktu":     {"competitor", "budget"},
+		"功能不够，而且太贵了":                              {"product_fit", "budget"},
+		"老闆不同意、預算不足":                              {"decision_maker", "budget"},
+		"boss said no but also too expensive":     {"decision_maker", "budget"},
+		"sin presupuesto y hay otras prioridades": {"budget", "timing"},
+		"Vertrag zu lang; IT-Leitung dagegen.":    {"commitment", "decision_maker"},
 	} {
 		got := c.Read(text)
 		if got.Class != want[0] || got.Second != want[1] || got.SecondConfidence <= 0 || got.SecondConfidence > 1 {

@@ -19,11 +19,12 @@ type junk struct {
 	placeholders map[string]bool // whole texts
 	words        map[string]bool // single words of placeholders, and what may stand beside them
 	names        map[string]bool
+	calendar     map[string]bool // months and days
 	pairs        [27][27]float64 // logarithms of how likely a letter follows another in the vocabulary's words
 }
 
 var reasonJunk = sync.OnceValue(func() *junk {
-	j := &junk{placeholders: map[string]bool{}, words: map[string]bool{}, names: map[string]bool{}}
+	j := &junk{placeholders: map[string]bool{}, words: map[string]bool{}, names: map[string]bool{}, calendar: map[string]bool{}}
 	for _, l := range cells(reasonJunkTSV, 2) {
 		for p := range strings.SplitSeq(l[1], "|") {
 			form := reasonForm(p)
@@ -35,6 +36,8 @@ var reasonJunk = sync.OnceValue(func() *junk {
 				}
 			case "filler":
 				j.words[form] = true
+			case "calendar":
+				j.calendar[form] = true
 			case "name":
 				for _, w := range strings.Fields(form) {
 					j.names[w] = true
@@ -73,14 +76,10 @@ func letters(w string, f func(a, b int)) {
 	f(at, 0)
 }
 
-var (
-	address  = regexp.MustCompile(`(?i)^\s*(?:\S+@\S+\.\w+|https?://\S+|www\.\S+)\s*$`)
-	calendar = regexp.MustCompile(`^(?:(?:\d+|jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december|` +
-		`janvier|fevrier|mars|avril|mai|juin|juillet|aout|septembre|octobre|novembre|decembre|januar|februar|marz|juni|juli|oktober|dezember|` +
-		`enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|ocak|subat|mart|nisan|mayis|haziran|temmuz|agustos|eylul|ekim|kasim|aralik|` +
-		`mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|lundi|mardi|mercredi|jeudi|vendredi|` +
-		`lunes|martes|miercoles|jueves|viernes|pazartesi|sali|carsamba|persembe|cuma|\d+(?:st|nd|rd|th|am|pm|h|年|月|日|号|號)|of|de|年|月|日|号|t\d+|\d+t\d+|\d+z|\d+年\d+月(?:\d+[日号])?|\d+月\d+[日号]?)(?: |$))+$`)
-)
+var address = regexp.MustCompile(`(?i)^\s*(?:\S+@\S+\.\w+|https?://\S+|www\.\S+)\s*$`)
+
+// afterDigits are what stands behind the figures of dates and times.
+func afterDigits() []string { return []string{"", "st", "nd", "rd", "th", "am", "pm", "h", "t", "z", "er", "e"} }
 
 // is reports whether a text says nothing about a reason. form is the text as [reasonForm] gives it.
 func (j *junk) is(text, form string) bool {
@@ -88,7 +87,18 @@ func (j *junk) is(text, form string) bool {
 		return true
 	}
 	words := scripts(form)
-	return strings.ContainsFunc(form, unicode.IsDigit) && calendar.MatchString(form) || j.places(words) || j.named(text, words) || j.struck(text, words)
+	return strings.ContainsFunc(form, unicode.IsDigit) && j.dated(words) || j.places(words) || j.named(text, words) || j.struck(text, words)
+}
+
+// dated reports whether a text is a date or a time, or figures.
+func (j *junk) dated(words []string) bool {
+	for _, w := range words {
+		rest := strings.TrimLeft(w, "0123456789")
+		if rest == w && !j.calendar[w] || rest != w && !slices.Contains(afterDigits(), strings.TrimRight(rest, "0123456789")) {
+			return false
+		}
+	}
+	return true
 }
 
 // places reports whether a text is made of placeholders and what stands beside them.
