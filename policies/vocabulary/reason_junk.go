@@ -79,7 +79,9 @@ func letters(w string, f func(a, b int)) {
 var address = regexp.MustCompile(`(?i)^\s*(?:\S+@\S+\.\w+|https?://\S+|www\.\S+)\s*$`)
 
 // afterDigits are what stands behind the figures of dates and times.
-func afterDigits() []string { return []string{"", "st", "nd", "rd", "th", "am", "pm", "h", "t", "z", "er", "e"} }
+func afterDigits() []string {
+	return []string{"", "st", "nd", "rd", "th", "am", "pm", "h", "t", "z", "er", "e"}
+}
 
 // is reports whether a text says nothing about a reason. form is the text as [reasonForm] gives it.
 func (j *junk) is(text, form string) bool {
