@@ -54,6 +54,8 @@ const (
 	FixLossList   FixKind = "lost-reason-list"  // what is missing in the CRM's own list, typed by hand
 	FixMove       FixKind = "stage"             // the stage that the deal has come to; a deal is won by a person alone
 	FixAmount     FixKind = "amount"            // the sum of the line items
+	FixRule       FixKind = "pipeline-rule"     // what the CRM is to forbid in a pipeline
+	FixRename     FixKind = "rename"            // of a stage
 	FixLossReason FixKind = "lost-reason"       // the option that a text means, or the option's own wording
 )
 

@@ -8,5 +8,11 @@ import "github.com/plumbline/plumbline/internal/crm"
 // [crm.KindDeal] and the row's Index. The asking policy names the other one in its [Meta.After]; a policy that does not run
 // flags nothing.
 func (p *Pass) Flagged(policy string, kind crm.Kind, index int32) bool {
-	return p.run.flagged(p.check.Policy, policy, record{kind, index})
+	return p.Gravest(policy, kind, index) != NoSeverity
+}
+
+// Gravest is the worst severity that an earlier policy of this run gave a record, over all its findings on it; [NoSeverity] where
+// it found nothing. The same holds of it as of [Pass.Flagged].
+func (p *Pass) Gravest(policy string, kind crm.Kind, index int32) Severity {
+	return p.run.gravest(p.check.Policy, policy, record{kind, index})
 }

@@ -51,9 +51,9 @@ type runner struct {
 	findings []noted
 	unknown  []Unknown
 	missing  map[Need]map[string]*lack
-	flags    map[string]map[record]bool // by policy, made when first asked for
-	asked    []asked                    // comparisons of the present policy
-	wasFound map[string]bool            // findings that were open after the run before
+	flags    map[string]map[record]Severity // by policy, made when first asked for
+	asked    []asked                        // comparisons of the present policy
+	wasFound map[string]bool                // findings that were open after the run before
 	shared   shared
 }
 
@@ -61,7 +61,7 @@ func newRunner(snap *crm.Snapshot, now crm.Instant) *runner {
 	r := &runner{
 		snap: snap, now: now, layout: newLayout(snap), deals: make([]verdict, snap.Len()), others: map[record]verdict{},
 		counts: map[string]*Judged{}, families: map[Family]uint8{}, judged: make([]uint8, snap.Len()), setup: map[record]bool{},
-		missing: map[Need]map[string]*lack{}, flags: map[string]map[record]bool{},
+		missing: map[Need]map[string]*lack{}, flags: map[string]map[record]Severity{},
 	}
 	for i, f := range dealFamilies() {
 		r.families[f.family] = 1 << i
@@ -207,17 +207,17 @@ func (r *runner) local(facts Facts) Facts {
 	return facts
 }
 
-// flagged answers [Pass.Flagged] for the policy that asks.
-func (r *runner) flagged(asking *Policy, id string, ref record) bool {
+// gravest answers [Pass.Gravest] for the policy that asks.
+func (r *runner) gravest(asking *Policy, id string, ref record) Severity {
 	if !slices.Contains(asking.After, id) {
 		panic("asks about " + id + ", which Meta.After does not name")
 	}
 	set, ok := r.flags[id]
 	if !ok {
-		set = map[record]bool{}
+		set = map[record]Severity{}
 		for i := range r.findings {
-			if r.findings[i].Policy == id {
-				set[r.findings[i].at] = true
+			if f := &r.findings[i]; f.Policy == id {
+				set[f.at] = max(set[f.at], f.Severity)
 			}
 		}
 		r.flags[id] = set

@@ -165,16 +165,23 @@ func TestFlaggedRunsInOrderAndIgnoresOffAndWaived(t *testing.T) {
 	snap := snapshot(t, schema(pipeline("a", 3)), history("1", "a", move("s0", 1)))
 	first := audit.Define(audit.Meta{ID: "first", Subject: crm.KindStage}, scripted{func(p *audit.Pass) {
 		p.FoundAt(crm.KindStage, 1, audit.Found{Severity: audit.Medium})
+		p.FoundAt(crm.KindStage, 1, audit.Found{Key: "worse", Severity: audit.High})
+		p.FoundAt(crm.KindStage, 1, audit.Found{Key: "better", Severity: audit.Low})
 	}})
 	var flagged []bool
+	var gravest []audit.Severity
 	second := audit.Define(audit.Meta{ID: "second", Subject: crm.KindDeal, After: []string{"first"}}, scripted{func(p *audit.Pass) {
 		for s := range int32(3) {
 			flagged = append(flagged, p.Flagged("first", crm.KindStage, s))
+			gravest = append(gravest, p.Gravest("first", crm.KindStage, s))
 		}
 	}})
 	r := mustRun(t, snap, nil, audit.Check{Policy: second}, audit.Check{Policy: first, Off: true})
 	if !slices.Equal(flagged, []bool{false, true, false}) {
 		t.Errorf("flagged %v, want only the middle stage", flagged)
+	}
+	if !slices.Equal(gravest, []audit.Severity{audit.NoSeverity, audit.High, audit.NoSeverity}) {
+		t.Errorf("the gravest are %v, want high for the middle stage alone", gravest)
 	}
 	if len(r.Findings) != 0 || r.PoliciesOff != 1 {
 		t.Errorf("findings %v and %d policies off; want none and 1", r.Findings, r.PoliciesOff)
