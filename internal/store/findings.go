@@ -264,20 +264,7 @@ func (db *DB) Findings(ctx context.Context, filter FindingFilter) ([]KeptFinding
 	if err != nil {
 		return nil, err
 	}
-	all, err := scanAll(ctx, db.read(), func(scan func(...any) error) (f KeptFinding, err error) {
-		var doc string
-		var waived crm.Instant
-		if err := scan(&doc, &f.Opened, &f.Resolved, &waived); err != nil {
-			return f, err
-		}
-		f.State = FindingOpen
-		if !f.Resolved.IsZero() {
-			f.State = FindingResolved
-		} else if waived > db.instant() {
-			f.State = FindingWaived
-		}
-		return f, json.Unmarshal([]byte(doc), &f.Finding)
-	}, `SELECT doc, opened_at, resolved_at, waived_until FROM findings WHERE `+where+` ORDER BY portal, severity DESC, since, id, opened_at`, args...)
+	all, err := scanAll(ctx, db.read(), db.scanKept, keptColumns+` WHERE `+where+` ORDER BY portal, severity DESC, since, id, opened_at`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the findings: %w", err)
 	}
@@ -287,6 +274,29 @@ func (db *DB) Findings(ctx context.Context, filter FindingFilter) ([]KeptFinding
 	return slices.DeleteFunc(all, func(f KeptFinding) bool {
 		return !is(filter.Pipeline, f.Pipeline, f.PipelineName) || !is(filter.Stage, f.Stage, f.StageName) || !is(filter.Owner, f.Owner, f.OwnerName)
 	}), nil
+}
+
+const keptColumns = `SELECT doc, opened_at, resolved_at, waived_until FROM findings`
+
+// scanKept reads keptColumns. A waiver that has ended by now is none.
+func (db *DB) scanKept(scan func(...any) error) (f KeptFinding, err error) {
+	var doc string
+	var waived crm.Instant
+	if err := scan(&doc, &f.Opened, &f.Resolved, &waived); err != nil {
+		return f, err
+	}
+	if err := json.Unmarshal([]byte(doc), &f.Finding); err != nil {
+		return f, err
+	}
+	switch {
+	case !f.Resolved.IsZero():
+		f.State = FindingResolved
+	case waived > db.instant():
+		f.State = FindingWaived
+	default:
+		f.State, f.Waived = FindingOpen, nil
+	}
+	return f, nil
 }
 
 // OpenFindings returns the ids of the findings of a portal that are open, waived or not.

@@ -98,7 +98,7 @@ func (db *DB) lastResults(ctx context.Context, portal string) (out []*audit.Resu
 			return err
 		}
 		for i := range all {
-			if err := openFindings(ctx, tx, &all[i]); err != nil {
+			if err := openFindings(ctx, tx, &all[i], db.instant()); err != nil {
 				return err
 			}
 			out = append(out, &all[i].Result)
@@ -108,8 +108,8 @@ func (db *DB) lastResults(ctx context.Context, portal string) (out []*audit.Resu
 	return out, err
 }
 
-// openFindings gives a result back the findings that it had.
-func openFindings(ctx context.Context, tx *sql.Tx, r *storedResult) error {
+// openFindings gives a result back the findings that it had, without waivers that have ended by now.
+func openFindings(ctx context.Context, tx *sql.Tx, r *storedResult, now crm.Instant) error {
 	carried := make(map[string]bool, len(r.Carried))
 	for _, id := range r.Carried {
 		carried[id] = true
@@ -121,6 +121,11 @@ func openFindings(ctx context.Context, tx *sql.Tx, r *storedResult) error {
 	r.Findings = slices.DeleteFunc(open, func(f audit.Finding) bool { return carried[f.ID] })
 	if r.Findings == nil {
 		r.Findings = []audit.Finding{}
+	}
+	for i := range r.Findings {
+		if w := r.Findings[i].Waived; w != nil && w.Until <= now {
+			r.Findings[i].Waived = nil
+		}
 	}
 	slices.SortFunc(r.Findings, inOrder)
 	return nil
