@@ -54,6 +54,7 @@ type runner struct {
 	flags    map[string]map[record]Severity // by policy, made when first asked for
 	asked    []asked                        // comparisons of the present policy
 	wasFound map[string]bool                // findings that were open after the run before
+	waivers  []Waiver
 	shared   shared
 }
 

@@ -15,6 +15,18 @@ import (
 )
 
 func run(ctx context.Context, in Input) (*Result, error) {
+	r, err := prepare(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.all(ctx, func(*group) {}); err != nil {
+		return nil, err
+	}
+	return r.result(r.groups), nil
+}
+
+// prepare readies the runner of an audit.
+func prepare(in Input) (*runner, error) {
 	if in.Snapshot == nil {
 		return nil, errors.New("audit: there is no snapshot")
 	}
@@ -31,16 +43,22 @@ func run(ctx context.Context, in Input) (*Result, error) {
 	}
 	r := newRunner(snap, in.Now)
 	r.shared.lossPhrases = in.LossPhrases
-	r.groups = groups
-	r.wasFound = in.Open
-	for i := range groups {
-		if err := r.policy(ctx, &groups[i]); err != nil {
-			return nil, err
+	r.groups, r.wasFound, r.waivers = groups, in.Open, in.Waivers
+	return r, nil
+}
+
+// all runs every policy, calling after with each while what it said of single records is still known, and puts the findings into
+// cases.
+func (r *runner) all(ctx context.Context, after func(*group)) error {
+	for i := range r.groups {
+		if err := r.policy(ctx, &r.groups[i]); err != nil {
+			return err
 		}
+		after(&r.groups[i])
 	}
-	r.waive(in.Waivers)
+	r.waive(r.waivers)
 	r.cases()
-	return r.result(groups), nil
+	return nil
 }
 
 // policy runs the checks of one policy.

@@ -97,23 +97,11 @@ func (c *Cycle) Estimate(ctx context.Context, p Portal) (connectors.Estimate, er
 }
 
 // Audit judges what is kept of a portal as of a moment, and keeps the result when that moment is now (at is none). For
-// another moment it takes the last kept snapshot at or before it, else the oldest.
+// another moment it takes the last kept snapshot at or before it, else the oldest, and the waivers that held then.
 func (c *Cycle) Audit(ctx context.Context, p Portal, at crm.Instant) (*audit.Result, error) {
-	in := audit.Input{Checks: p.Checks, Now: crm.At(c.Now()), LossPhrases: p.LossPhrases}
-	var err error
-	if at.IsZero() {
-		if in.Open, err = c.Store.OpenFindings(ctx, p.Name); err == nil {
-			in.Snapshot, err = c.Store.LoadSnapshot(ctx, p.Name)
-		}
-	} else {
-		in.Snapshot, err = c.Store.SnapshotAt(ctx, p.Name, at)
-		in.Now = at
-	}
+	in, err := c.input(ctx, p, at)
 	if err != nil {
 		return nil, fmt.Errorf("audit %s: %w", p.Name, err)
-	}
-	if in.Snapshot == nil {
-		return nil, fmt.Errorf("audit %s: %w", p.Name, ErrNothingPulled)
 	}
 	result, err := audit.Run(ctx, in)
 	if err != nil {
@@ -125,6 +113,40 @@ func (c *Cycle) Audit(ctx context.Context, p Portal, at crm.Instant) (*audit.Res
 		}
 	}
 	return result, nil
+}
+
+// Explain tells of one deal what [Cycle.Audit] would judge of it; nothing is kept. The deal is named as for [audit.Explain].
+func (c *Cycle) Explain(ctx context.Context, p Portal, at crm.Instant, deal string) (*audit.Explanation, error) {
+	in, err := c.input(ctx, p, at)
+	if err != nil {
+		return nil, fmt.Errorf("explain a deal of %s: %w", p.Name, err)
+	}
+	e, err := audit.Explain(ctx, in, deal)
+	if err != nil {
+		return nil, fmt.Errorf("explain a deal of %s: %w", p.Name, err)
+	}
+	return e, nil
+}
+
+// input is what an audit of a portal as of a moment runs over; none is now.
+func (c *Cycle) input(ctx context.Context, p Portal, at crm.Instant) (in audit.Input, err error) {
+	in = audit.Input{Checks: p.Checks, Now: crm.At(c.Now()), LossPhrases: p.LossPhrases}
+	if at.IsZero() {
+		if in.Open, err = c.Store.OpenFindings(ctx, p.Name); err == nil {
+			in.Snapshot, err = c.Store.LoadSnapshot(ctx, p.Name)
+		}
+	} else {
+		in.Now = at
+		in.Snapshot, err = c.Store.SnapshotAt(ctx, p.Name, at)
+	}
+	if err != nil {
+		return in, err
+	}
+	if in.Snapshot == nil {
+		return in, ErrNothingPulled
+	}
+	in.Waivers, err = c.Store.Waivers(ctx, p.Name, in.Now)
+	return in, err
 }
 
 // Plan plans the fixes of a result. who is in whose name; a person's plan always proposes, the daemon's obeys the modes.
