@@ -5,18 +5,8 @@ import (
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/policies/evidence"
 )
-
-// The kinds of evidence that have a date, by their place in lists.
-const (
-	meeting = iota
-	mail
-	quote
-	dated // how many there are
-)
-
-// datedEvidence are their names.
-func datedEvidence() [dated]string { return [dated]string{"meeting", "mail", "quote"} }
 
 // fieldsAsEvidence are the fields that may be asked for.
 func fieldsAsEvidence() []string {
@@ -25,24 +15,8 @@ func fieldsAsEvidence() []string {
 
 // validEvidence reports whether a configured name is one of evidence.
 func validEvidence(name string) bool {
-	kinds := datedEvidence()
+	kinds := evidence.Names()
 	return slices.Contains(kinds[:], name) || slices.Contains(fieldsAsEvidence(), name)
-}
-
-// proof is what is known of one kind of evidence of a deal.
-type proof struct {
-	known bool
-	at    crm.Instant // none: it is not there
-}
-
-// evidenceOf tells of each kind of dated evidence when the deal had it first.
-func evidenceOf(p *audit.Pass, r crm.Row) [dated]proof {
-	e := p.Snap.Engagement(r.Index)
-	return [dated]proof{
-		meeting: {r.Known.Has(crm.FactFirstMeeting), e.Meeting},
-		mail:    {r.Known.Has(crm.FactFirstMail), e.Mail},
-		quote:   {r.Known.Has(crm.FactQuotes), p.Snap.Quote(r.Index).Published},
-	}
 }
 
 // state is whether a deal has a piece of evidence.
@@ -57,18 +31,18 @@ const (
 // shows tells whether a deal has the evidence of a name, and what would tell where that is not known. That no meeting and no mail
 // is there is not believed where activities do not reach the CRM.
 func shows(p *audit.Pass, r crm.Row, name string) (state, audit.Need) {
-	kinds, proofs := datedEvidence(), evidenceOf(p, r)
+	kinds, proofs := evidence.Names(), evidence.Of(p, r)
 	if kind := slices.Index(kinds[:], name); kind >= 0 {
 		need := audit.NeedEvidence
-		if kind == quote {
+		if kind == evidence.Quote {
 			need = audit.NeedQuotes
 		}
 		switch e := proofs[kind]; {
-		case !e.known:
+		case !e.Known:
 			return untold, need
-		case !e.at.IsZero() && e.at <= p.Now:
+		case !e.At.IsZero() && e.At <= p.Now:
 			return there, need
-		case kind != quote && uncaptured(p, r):
+		case kind != evidence.Quote && uncaptured(p, r):
 			return untold, audit.NeedActivity
 		}
 		return lacking, need

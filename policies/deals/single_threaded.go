@@ -7,6 +7,7 @@ import (
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/policies/evidence"
 )
 
 //go:embed single-threaded.md
@@ -74,7 +75,7 @@ type wonContacts struct{}
 // contactsOfWon are the numbers of contacts of the deals won in the last 365 days, sorted, by pipeline.
 func contactsOfWon(p *audit.Pass) [][]int32 {
 	out := make([][]int32, len(p.Snap.Schema.Pipelines))
-	for r := range wonLately(p.Stats) {
+	for r := range evidence.WonLately(p.Stats) {
 		if r.Known.Has(crm.FactContacts) {
 			out[r.Pipeline] = append(out[r.Pipeline], p.Snap.Contacts(r.Index))
 		}

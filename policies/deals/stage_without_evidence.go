@@ -7,6 +7,7 @@ import (
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/policies/evidence"
 )
 
 //go:embed stage-without-evidence.md
@@ -105,20 +106,20 @@ func (s stageWithoutEvidence) found(p *audit.Pass, r crm.Row, severity audit.Sev
 // that which enough of them passed. taught is false where no kind of evidence could be learned from any.
 func (s stageWithoutEvidence) learnt(p *audit.Pass, r crm.Row) (g gap, facts audit.Facts, taught bool) {
 	facts = audit.Facts{}
-	now, before := lessons(p, 0), lessons(p, settled)
+	now, before := evidence.Lessons(p, 0), evidence.Lessons(p, evidence.Settled)
 	first := p.Snap.StageIndex(r.Pipeline, 0)
 	taught = position(p, r) == 1 // it has passed nothing yet
-	for kind, name := range datedEvidence() {
+	for kind, name := range evidence.Names() {
 		for stage := r.Stage - 1; stage >= first; stage-- {
-			n := now[stage].passed[kind]
+			n := now[stage].Passed[kind]
 			if p.Snap.Stage(stage).Kind != crm.Open || n < s.MinWon {
 				continue
 			}
 			taught = true
-			if s.usual(now[stage], kind) && s.usual(before[stage], kind) {
+			if now[stage].Usual(kind, s.MinWon, float64(s.Share)) && before[stage].Usual(kind, s.MinWon, float64(s.Share)) {
 				was := len(g.missing)
 				g.look(p, r, name)
-				if rate := float64(now[stage].had[kind]) / float64(n); len(g.missing) > was && (was == 0 || rate < facts["won_rate"].(float64)) {
+				if rate := float64(now[stage].Had[kind]) / float64(n); len(g.missing) > was && (was == 0 || rate < facts["won_rate"].(float64)) {
 					facts["won_rate"], facts["n_count"], facts["passed"] = rate, float64(n), p.Snap.Stage(stage).Name
 				}
 			}
@@ -126,10 +127,4 @@ func (s stageWithoutEvidence) learnt(p *audit.Pass, r crm.Row) (g gap, facts aud
 		}
 	}
 	return g, facts, taught
-}
-
-// usual reports whether enough of enough won deals had a kind of evidence.
-func (s stageWithoutEvidence) usual(l learned, kind int) bool {
-	n := l.passed[kind]
-	return n >= s.MinWon && float64(l.had[kind]) >= float64(s.Share)*float64(n)
 }
