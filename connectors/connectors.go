@@ -50,8 +50,8 @@ type Surveyor interface {
 
 // Historian reads the stage history of deals one by one, where it costs too much to come with a walk.
 type Historian interface {
-	// History yields the history of deals, of which it reads ID, Stage and Created, in the order given. It ends with the first
-	// error; a deal whose history did not come can be asked for again. What it spends leaves enough of the day's budget for
+	// History yields the history of deals, of which it reads ID, Stage, Status, Created, Origin and, where it is known,
+	// CloseDate, in the order given. It ends with the first error; a deal whose history did not come can be asked for again. What it spends leaves enough of the day's budget for
 	// the walks of that day.
 	History(ctx context.Context, schema crm.Schema, deals []crm.Deal) iter.Seq2[crm.History, error]
 	// HistoryTokens is what the history of one deal costs of the CRM's budget; 0 where nothing is counted.

@@ -65,41 +65,17 @@ func dueOf(a activity, zone *time.Location) crm.Instant {
 	return crm.At(day.AddDate(0, 0, 1).Add(-time.Second))
 }
 
-// plan takes an undone activity into what is planned for its deal: the first one still to come.
+// plan takes an undone activity into what is planned for its deal: the first one of all, and the first one still to come.
 func (w *walk) plan(d deed) {
-	if d.deal == "" || d.done || d.ours || d.due <= w.now {
+	if d.deal == "" || d.done || d.ours || d.due.IsZero() {
 		return
 	}
-	if first, ok := w.planned[d.deal]; !ok || d.due < first {
+	if first, ok := w.due[d.deal]; !ok || d.due < first {
+		w.due[d.deal] = d.due
+	}
+	if first, ok := w.planned[d.deal]; d.due > w.now && (!ok || d.due < first) {
 		w.planned[d.deal] = d.due
 	}
-}
-
-// touch tells when somebody of the team last wrote, called or met the buyer. Of a deal's activities only the last one is read:
-// where that is none of these, an earlier one may hide behind it, and the time is not known unless the mail is later still.
-func touch(last *deed, count int, mail crm.Instant) (at crm.Instant, known bool) {
-	return latest(last, count, mail, kindCall, kindMeeting, kindEmail)
-}
-
-// buyer tells when the buyer last wrote, or was met.
-func buyer(last *deed, count int, mail crm.Instant) (at crm.Instant, known bool) {
-	return latest(last, count, mail, kindMeeting)
-}
-
-func latest(last *deed, count int, mail crm.Instant, kinds ...string) (crm.Instant, bool) {
-	switch {
-	case last == nil:
-		return mail, true
-	case !last.read:
-		return 0, false
-	case !last.ours:
-		for _, k := range kinds {
-			if last.kind == k && !last.at.IsZero() {
-				return max(last.at, mail), true
-			}
-		}
-	}
-	return mail, count == 1 || !last.at.IsZero() && mail >= last.at
 }
 
 const mark = "plumbline:"

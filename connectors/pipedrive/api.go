@@ -101,7 +101,7 @@ func (c *reader) readMe(ctx context.Context) (user, error) {
 
 // readFields reads the fields of deals, and keeps them by their codes.
 func (c *reader) readFields(ctx context.Context) (map[string]dealField, error) {
-	all, err := whole[dealField](ctx, c, "reading the fields of deals", listDealFields, url.Values{})
+	all, err := whole[dealField](ctx, c, "reading the fields of deals", listDealFields, url.Values{"include_fields": {"required_fields"}})
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (w *walk) resolve(ctx context.Context, rows []row[deal]) error {
 	ids := w.wanted(rows)
 	for _, r := range rows {
 		next := r.it.NextActivity.text
-		if _, ok := w.deeds[next]; next != "" && !ok && !w.whole && r.it.Status == "open" && w.facts.Has(crm.FactPlanned) {
+		if _, ok := w.deeds[next]; next != "" && !ok && !w.whole && r.it.Status == "open" && w.facts&plannedFacts != 0 {
 			ids = append(ids, next)
 		}
 	}
@@ -119,14 +119,14 @@ func (w *walk) resolve(ctx context.Context, rows []row[deal]) error {
 	}
 	for _, r := range rows {
 		next := r.it.NextActivity.text
-		if w.whole || next == "" || r.it.Status != "open" || !w.facts.Has(crm.FactPlanned) {
+		if w.whole || next == "" || r.it.Status != "open" || w.facts&plannedFacts == 0 {
 			continue
 		}
 		d, ok := w.deeds[next]
 		if !ok || d.done || d.ours || d.due <= w.now {
 			return w.readPlanned(ctx)
 		}
-		w.planned[r.id] = d.due
+		w.planned[r.id], w.due[r.id] = d.due, d.due
 	}
 	return nil
 }

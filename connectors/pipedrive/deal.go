@@ -3,6 +3,7 @@ package pipedrive
 import (
 	"cmp"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/plumbline/plumbline/internal/crm"
@@ -12,7 +13,8 @@ import (
 type decoder struct {
 	facts    crm.Fact // asked for
 	loss     crm.LossReason
-	currency string // of the account
+	currency string            // of the account
+	channels map[string]string // names by value
 	zone     *time.Location
 }
 
@@ -108,7 +110,16 @@ func (r *reading) record() {
 		r.out.Company = r.text(crm.FactCompany, r.in.Org)
 	}
 	if r.facts.Has(crm.FactOrigin) {
-		r.out.Origin = origin(r.text(crm.FactOrigin, r.in.Origin))
+		r.out.Origin = howMade(r.text(crm.FactOrigin, r.in.Origin))
+	}
+	if r.facts.Has(crm.FactSource) {
+		var known bool
+		if r.out.Source, known = source(r.text(crm.FactSource, r.in.Channel), r.in.Origin.text, r.channels); !known {
+			r.known &^= crm.FactSource
+		}
+	}
+	if r.facts.Has(crm.FactContacts) {
+		r.contacts()
 	}
 	if r.facts.Has(crm.FactLossReason) {
 		reason := r.in.LostReason
@@ -127,6 +138,19 @@ func (r *reading) record() {
 	}
 }
 
+// contacts counts the people: Pipedrive counts the contact person among the participants, or counts none.
+func (r *reading) contacts() {
+	n, ok := r.in.Participants.number()
+	if !ok || n < 0 || n > math.MaxInt32 {
+		r.known &^= crm.FactContacts
+		return
+	}
+	if r.in.Person.text != "" {
+		n = max(n, 1)
+	}
+	r.out.Contacts = int32(n)
+}
+
 // times reads when things happened to the deal. A deal that never moved has no stage_change_time: its whole history is then
 // known, for it is one entry.
 func (r *reading) times(status crm.Status) {
@@ -141,6 +165,9 @@ func (r *reading) times(status crm.Status) {
 	if r.facts.Has(crm.FactCloseDate) {
 		r.out.CloseDate = r.at(crm.FactCloseDate, r.in.Expected)
 	}
+	if r.facts.Has(crm.FactDates) {
+		r.dates(created)
+	}
 	entry := created
 	if !still {
 		entry, _ = instant(r.in.Moved.text, r.zone)
@@ -154,7 +181,7 @@ func (r *reading) times(status crm.Status) {
 		if !entry.IsZero() {
 			r.out.Moves = []crm.StageMove{{Stage: r.out.Stage, At: entry}}
 			if still {
-				r.out.Moves[0].Origin = origin(r.in.Origin.text)
+				r.out.Moves[0].Origin = howMade(r.in.Origin.text)
 			}
 		}
 		if !still || entry.IsZero() {
@@ -173,4 +200,15 @@ func (r *reading) times(status crm.Status) {
 			r.known &^= crm.FactClosed
 		}
 	}
+}
+
+// dates reads the values of the expected close date of a deal that nothing was changed of since it was made: it has had but one.
+// Those of others are told by their changelogs.
+func (r *reading) dates(created crm.Instant) {
+	to, err := instant(r.in.Expected.text, r.zone)
+	if err != nil || !r.in.Expected.sent || created.IsZero() || r.in.Updated.text != r.in.Added.text {
+		r.known &^= crm.FactDates
+		return
+	}
+	r.out.Dates = []crm.DateChange{{At: created, To: to, Origin: howMade(r.in.Origin.text)}}
 }

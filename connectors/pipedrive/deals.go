@@ -26,7 +26,8 @@ type walk struct {
 	facts   crm.Fact // of activityFacts: those that are asked for and can be read
 
 	planned map[string]crm.Instant // by deal: the next activity, where everything planned was read
-	whole   bool                   // planned holds everything that is planned
+	due     map[string]crm.Instant // by deal: the earliest activity that is not done, where everything planned was read
+	whole   bool                   // both hold everything that is planned
 	deeds   map[string]deed        // activities that were read, by id
 	touched map[string]crm.Instant // by deal: when an activity of it that was read was last changed
 }
@@ -37,11 +38,14 @@ func (c *reader) Deals(ctx context.Context, schema crm.Schema, work crm.Work) it
 	c.given(schema)
 	w := &walk{
 		reader: c, work: work, schema: schema, now: crm.At(c.opts.Now()), facts: work.Facts & activityFacts,
-		decoder: &decoder{facts: work.Facts, loss: schema.LossReason, currency: schema.Currency, zone: c.zone()},
-		planned: map[string]crm.Instant{}, deeds: map[string]deed{}, touched: map[string]crm.Instant{},
+		decoder: &decoder{facts: work.Facts, loss: schema.LossReason, currency: schema.Currency, zone: c.zone(), channels: map[string]string{}},
+		planned: map[string]crm.Instant{}, due: map[string]crm.Instant{}, deeds: map[string]deed{}, touched: map[string]crm.Instant{},
 	}
 	for _, m := range schema.Unknown {
 		w.facts &^= m.Fact
+	}
+	for _, o := range schema.Channels {
+		w.decoder.channels[o.Value] = o.Label
 	}
 	if work.Since.IsZero() {
 		return ending(w.all(ctx))
@@ -112,10 +116,11 @@ func (w *walk) factsToAsk() crm.Fact { return w.work.Facts&^activityFacts | w.fa
 
 // readPlanned reads everything that is planned, once.
 func (w *walk) readPlanned(ctx context.Context) error {
-	if w.whole || !w.facts.Has(crm.FactPlanned) {
+	if w.whole || w.facts&plannedFacts == 0 {
 		return nil
 	}
 	clear(w.planned)
+	clear(w.due)
 	for page, err := range pages[activity](ctx, w.reader, "listing planned activities", listActivities, "", url.Values{"done": {"false"}}, "") {
 		if err != nil {
 			return err
@@ -185,7 +190,7 @@ func (w *walk) pages(ctx context.Context, doing string, e endpoint, q url.Values
 
 // wanted are the last activities of the open deals among records, unless they were read already.
 func (w *walk) wanted(rows []row[deal]) []string {
-	if w.facts&(crm.FactTouch|crm.FactBuyer) == 0 {
+	if w.facts&doneFacts == 0 {
 		return nil
 	}
 	var ids []string
@@ -251,33 +256,16 @@ func (w *walk) activities(d *crm.Deal, in deal) {
 	if d.Known.Has(crm.FactModified) {
 		d.Modified = max(d.Modified, w.touched[d.ID])
 	}
-	if w.facts.Has(crm.FactPlanned) {
-		if at, ok := w.planned[d.ID]; ok || w.whole || in.UndoneCount.text == "0" || in.NextActivity.sent && in.NextActivity.text == "" {
-			d.Planned, d.Known = at, d.Known|crm.FactPlanned
+	none := w.whole || in.UndoneCount.text == "0" || in.NextActivity.sent && in.NextActivity.text == ""
+	for _, f := range []struct {
+		fact crm.Fact
+		from map[string]crm.Instant
+		into *crm.Instant
+	}{{crm.FactPlanned, w.planned, &d.Planned}, {crm.FactNextDue, w.due, &d.NextDue}} {
+		if at, ok := f.from[d.ID]; w.facts.Has(f.fact) && (ok || none) {
+			*f.into, d.Known = at, d.Known|f.fact
 		}
 	}
-	var last *deed
-	count, counted := in.DoneCount.number()
-	if id := in.LastActivity.text; id != "" && (!counted || count > 0) {
-		l, ok := w.deeds[id]
-		if !ok {
-			l = deed{id: id} // it exists, and nothing is known of it
-		}
-		last = &l
-	}
-	none := in.LastActivity.sent
-	if w.facts.Has(crm.FactTouch) {
-		mail, err := instant(in.MailOut.text, w.zone())
-		at, known := touch(last, count, mail)
-		if known && none && err == nil && in.MailOut.sent {
-			d.Touch, d.Known = at, d.Known|crm.FactTouch
-		}
-	}
-	if w.facts.Has(crm.FactBuyer) {
-		mail, err := instant(in.MailIn.text, w.zone())
-		at, known := buyer(last, count, mail)
-		if known && none && err == nil && in.MailIn.sent {
-			d.Buyer, d.Known = at, d.Known|crm.FactBuyer
-		}
-	}
+	was := w.done(in)
+	was.tell(d, w.facts)
 }

@@ -23,7 +23,7 @@ func (c *reader) Estimate(ctx context.Context, facts crm.Fact) (connectors.Estim
 		return connectors.Estimate{}, err
 	}
 	e := connectors.Estimate{OwnRequests: 1, OwnTokens: countDeals.tokens, Deals: all}
-	if facts&(crm.FactTouch|crm.FactBuyer|crm.FactPlanned) != 0 && all > 0 {
+	if facts&activityFacts != 0 && all > 0 {
 		e.OpenDeals = int64(math.Round(openShare * float64(all)))
 		e.Assumed = append(e.Assumed, fmt.Sprintf("%.0f of 100 deals are open", 100*openShare))
 	}
@@ -37,11 +37,11 @@ func (c *reader) Estimate(ctx context.Context, facts crm.Fact) (connectors.Estim
 	add(listDeals, max(1, ceil(all, pageSize)))
 	add(listArchived, 1)
 	e.Assumed = append(e.Assumed, "at most 500 archived deals")
-	if facts.Has(crm.FactPlanned) {
+	if facts&plannedFacts != 0 {
 		add(listActivities, max(1, ceil(e.OpenDeals, pageSize)))
 		e.Assumed = append(e.Assumed, "one planned activity per open deal")
 	}
-	if facts&(crm.FactTouch|crm.FactBuyer) != 0 {
+	if facts&doneFacts != 0 {
 		add(listActivities, ceil(e.OpenDeals, batchSize))
 	}
 	var assumed bool

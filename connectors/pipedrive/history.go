@@ -34,8 +34,13 @@ func (c *reader) History(ctx context.Context, schema crm.Schema, deals []crm.Dea
 	}
 }
 
+// changelog is what a deal's changelog tells of some of its fields, oldest first.
+type changelog struct {
+	stages, statuses, dates []change
+}
+
 func (c *reader) history(ctx context.Context, d crm.Deal) (crm.History, error) {
-	var log []change
+	var log changelog
 	var oldest crm.Instant
 	for page, err := range pages[change](ctx, c, "reading the history of a deal", dealChangelog, d.ID, url.Values{}, "") {
 		if missingRecord(err) {
@@ -52,20 +57,44 @@ func (c *reader) history(ctx context.Context, d crm.Deal) (crm.History, error) {
 			if oldest.IsZero() || at < oldest {
 				oldest = at
 			}
-			if r.it.Field == "stage_id" {
-				log = append(log, r.it)
-			}
+			log.add(r.it)
 		}
 	}
-	slices.Reverse(log) // newest first
-	slices.SortStableFunc(log, func(a, b change) int { return strings.Compare(a.Time.text, b.Time.text) })
+	log.sort()
 	h := crm.History{Deal: d.ID}
-	h.Moves, h.Complete = moves(d, log)
+	h.Moves, h.Complete = moves(d, log.stages)
 	// Of a deal from before its time, the changelog must show at least one entry from before, or it may have been cut there.
-	if d.Created < changelogBegan && (oldest.IsZero() || oldest >= changelogBegan) {
-		h.Complete = false
+	cut := d.Created < changelogBegan && (oldest.IsZero() || oldest >= changelogBegan)
+	h.Complete = h.Complete && !cut
+	var told bool
+	if h.Dates, told = dates(d, log.dates, c.zone()); told && !cut {
+		h.Known |= crm.FactDates
+	} else {
+		h.Dates = nil
+	}
+	if h.Closer, told = closer(d, log.statuses); told {
+		h.Known |= crm.FactCloser
 	}
 	return h, nil
+}
+
+// add takes in an entry of a field that something is read from. They come newest first.
+func (l *changelog) add(ch change) {
+	switch ch.Field {
+	case "stage_id":
+		l.stages = append(l.stages, ch)
+	case "status":
+		l.statuses = append(l.statuses, ch)
+	case "expected_close_date":
+		l.dates = append(l.dates, ch)
+	}
+}
+
+func (l *changelog) sort() {
+	for _, log := range [][]change{l.stages, l.statuses, l.dates} {
+		slices.Reverse(log)
+		slices.SortStableFunc(log, func(a, b change) int { return strings.Compare(a.Time.text, b.Time.text) })
+	}
 }
 
 // moves makes a deal's way of its changes of stage, oldest first. It is whole where each change begins where the one before
@@ -100,6 +129,60 @@ func moves(d crm.Deal, log []change) (out []crm.StageMove, whole bool) {
 		whole = false
 	}
 	return out, whole
+}
+
+// bornWithin is how long after a deal's creation a value counts as given with it.
+const bornWithin = time.Minute
+
+// dates are the values that a deal's expected close date was given, beginning with the one at creation. They are told where each
+// change begins with the value that the one before it set.
+func dates(d crm.Deal, log []change, zone *time.Location) (out []crm.DateChange, told bool) {
+	if d.Created.IsZero() || !d.Known.Has(crm.FactCloseDate) {
+		return nil, false
+	}
+	first := crm.DateChange{At: d.Created, To: d.CloseDate, Origin: d.Origin}
+	if len(log) > 0 {
+		was, err := instant(log[0].Old.text, zone)
+		if err != nil {
+			return nil, false
+		}
+		first.To = was
+	}
+	out = append(out, first)
+	for _, ch := range log {
+		at, err := instant(ch.Time.text, time.UTC)
+		was, errWas := instant(ch.Old.text, zone)
+		to, errTo := instant(ch.New.text, zone)
+		last := len(out) - 1
+		if err != nil || errWas != nil || errTo != nil || at.IsZero() || was != out[last].To {
+			return nil, false
+		}
+		next := crm.DateChange{At: max(at, d.Created), To: to, Origin: changeOrigin(ch.Source)}
+		switch {
+		case to == was: // a value written again is no change
+		case last == 0 && first.To.IsZero() && at <= d.Created.Add(bornWithin):
+			out[0] = next
+		default:
+			out = append(out, next)
+		}
+	}
+	return out, true
+}
+
+// closer is the user who gave a closed deal its status; nobody where it was an automation. That of a deal which was made closed
+// is not told.
+func closer(d crm.Deal, log []change) (user string, told bool) {
+	if d.Status == nil || *d.Status == crm.Open || len(log) == 0 {
+		return "", false
+	}
+	last := log[len(log)-1]
+	if status, ok := statusOf(last.New.text); !ok || status != *d.Status {
+		return "", false
+	}
+	if changeOrigin(last.Source) == crm.OriginAutomation {
+		return "", true
+	}
+	return last.Actor.text, true
 }
 
 // changeOrigin reads what the changelog says of who made a change: an open set of names.

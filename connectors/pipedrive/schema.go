@@ -3,6 +3,7 @@ package pipedrive
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ func (c *reader) Schema(ctx context.Context) (crm.Schema, error) {
 	// From now on our own snapshots show every move; what was before is told by the history of single deals.
 	s := crm.Schema{
 		Scopes: c.opts.Scopes, ActivityBased: true, CompanyIsContact: true, HistoryFrom: crm.At(c.opts.Now().Truncate(time.Second)),
-		Rots: true, ProbabilityStep: 0.01, ProbabilityMin: 0.01, ProbabilityMax: 0.99, ProbabilityUnit: 100,
+		ShippedSets: shippedSets(), Rots: true, ProbabilityStep: 0.01, ProbabilityMin: 0.01, ProbabilityMax: 0.99, ProbabilityUnit: 100,
 	}
 	me, err := c.readMe(ctx)
 	if err != nil {
@@ -44,6 +45,9 @@ func (c *reader) Schema(ctx context.Context) (crm.Schema, error) {
 		return s, err
 	}
 	s.LossReason = c.lossReason(fields)
+	s.Channels = optionsOf(fields[fieldChannel], false)
+	s.RequiredKnown = require(s.Pipelines, fields)
+	s.Unknown = append(s.Unknown, untold()...)
 	if _, ok := fields[s.LossReason.DetailField]; !ok && s.LossReason.DetailField != "" {
 		s.Unknown = append(s.Unknown, crm.MissingFact{
 			Fact: crm.FactLossDetail, Why: "the account's deals have no field " + s.LossReason.DetailField, Cure: "name another one in the configuration",
@@ -65,10 +69,53 @@ func (c *reader) Schema(ctx context.Context) (crm.Schema, error) {
 // withoutActivities is what cannot be known where activities may not be read.
 func withoutActivities() []crm.MissingFact {
 	var out []crm.MissingFact
-	for _, f := range []crm.Fact{crm.FactTouch, crm.FactBuyer, crm.FactPlanned} {
+	for _, f := range []crm.Fact{crm.FactTouch, crm.FactBuyer, crm.FactPlanned, crm.FactNextDue, crm.FactTouches | crm.FactFirstTouch, crm.FactEvidence} {
 		out = append(out, crm.MissingFact{Fact: f, Why: "the scope " + scopeActivities + " is missing", Cure: "add it to the app and connect again"})
 	}
 	return out
+}
+
+// untold names what Pipedrive does not tell.
+func untold() []crm.MissingFact {
+	return []crm.MissingFact{
+		{Fact: crm.FactType, Why: "Pipedrive's deals have no type", Cure: "none: Pipedrive has none"},
+		{Fact: crm.FactQuotes, Why: "Pipedrive has no quotes that a program can read", Cure: "none: Pipedrive does not tell it"},
+		{Fact: crm.FactEditor, Why: "Pipedrive's deals do not tell who changed them last", Cure: "none: Pipedrive tells it of single deals alone"},
+		{Fact: crm.FactRules, Why: "Pipedrive forbids no moves of deals", Cure: "none: Pipedrive has no such rules"},
+		{Fact: crm.FactOutreach, Why: "Pipedrive does not tell how many e-mails were sent", Cure: "none: Pipedrive tells it of single deals alone"},
+	}
+}
+
+// shippedSets are the stages of the pipeline that a new account has: those of today's, and those of the accounts of before. Of its
+// translations none is documented.
+func shippedSets() [][]string {
+	later := []string{"Contact Made", "Demo Scheduled", "Proposal Made", "Negotiations Started"}
+	return [][]string{append([]string{"Qualified"}, later...), append([]string{"Lead In"}, later...)}
+}
+
+// require notes at each stage the fields that people must fill in there, and reports whether the account tells that at all. What
+// must always be filled in is asked for when a deal is made: in the first stage.
+func require(lines []crm.Pipeline, fields map[string]dealField) (known bool) {
+	for _, code := range slices.Sorted(maps.Keys(fields)) {
+		f := fields[code]
+		if f.Required == nil {
+			continue
+		}
+		known = true
+		if !f.Required.Enabled.truth() {
+			continue
+		}
+		always := len(f.Required.Stages) == 0 && len(f.Required.Statuses) == 0
+		for _, p := range lines {
+			for i := range p.Stages {
+				st := &p.Stages[i]
+				if always && i == 0 || slices.ContainsFunc(f.Required.Stages, func(v value) bool { return v.text == st.ID }) {
+					st.Required = append(st.Required, cmp.Or(f.Name, f.Code))
+				}
+			}
+		}
+	}
+	return known
 }
 
 // Refresh gives the schema back as it was: reading it again would cost as much as the poll itself. It is read with the full
@@ -115,6 +162,7 @@ func (c *reader) pipelines(ctx context.Context) ([]crm.Pipeline, error) {
 		for _, st := range stages {
 			if st.Pipeline.text == p.ID.text {
 				line.Stages = append(line.Stages, c.stage(st, p.Probabilities, len(line.Stages)))
+				line.Changed = max(line.Changed, c.when(st.Added), c.when(st.Updated))
 			}
 		}
 		out = append(out, line)

@@ -60,7 +60,7 @@ func decode(t testing.TB, facts crm.Fact, text string) (crm.Deal, error) {
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		t.Fatal(err)
 	}
-	d := &decoder{facts: facts, loss: crm.LossReason{Field: fieldLossReason}, currency: "EUR", zone: paris(t)}
+	d := &decoder{facts: facts, loss: crm.LossReason{Field: fieldLossReason}, currency: "EUR", zone: paris(t), channels: map[string]string{"5": "Web form", "6": "Offline"}}
 	return d.deal(r)
 }
 
@@ -69,7 +69,7 @@ func TestWholeDeal(t *testing.T) {
 	got, err := decode(t, crm.AllFacts, `{"id":42,"title":"Big one","owner_id":7,"value":1500.5,"currency":"USD","org_id":99,"stage_id":12,"pipeline_id":1,
 	"status":"lost","add_time":"2026-01-02T03:04:05Z","update_time":"2026-11-02T00:00:00Z","stage_change_time":"2026-02-01T08:00:00Z","lost_reason":"too dear",
 	"close_time":"2026-10-01T08:00:00Z","won_time":null,"lost_time":"2026-10-01T08:00:00Z","expected_close_date":"2026-10-01","origin":"ManuallyCreated",
-	"is_deleted":false,"is_archived":true,"custom_fields":{"0123456789012345678901234567890123456789":null}}`)
+	"channel":5,"person_id":8,"participants_count":3,"is_deleted":false,"is_archived":true,"custom_fields":{"0123456789012345678901234567890123456789":null}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +77,8 @@ func TestWholeDeal(t *testing.T) {
 		ID: "42", Name: "Big one", Pipeline: "1", Stage: "12", Status: &lost, Owner: "7", Currency: "USD", Company: "99", Amount: 15_005_000,
 		Created: at(t, "2026-01-02T03:04:05Z"), Modified: at(t, "2026-11-02T00:00:00Z"), Updated: at(t, "2026-11-02T00:00:00Z"), Closed: at(t, "2026-10-01T08:00:00Z"),
 		StageEntry: at(t, "2026-02-01T08:00:00Z"), CloseDate: at(t, "2026-09-30T22:00:00Z"), LossReason: "too dear", Origin: crm.OriginPerson, Archived: true,
-		Moves: []crm.StageMove{{Stage: "12", At: at(t, "2026-02-01T08:00:00Z")}},
-		Known: recordFacts &^ (crm.FactHistory | crm.FactLossDetail),
+		Moves: []crm.StageMove{{Stage: "12", At: at(t, "2026-02-01T08:00:00Z")}}, Source: "Web form", Contacts: 3,
+		Known: recordFacts &^ (crm.FactHistory | crm.FactLossDetail | crm.FactDates),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -162,7 +162,7 @@ func TestRealBodies(t *testing.T) {
 }
 
 func TestActivities(t *testing.T) {
-	w := &walk{reader: opened(t).reader, now: crm.At(testNow), planned: map[string]crm.Instant{}, schema: crm.Schema{ActivityKinds: kinds([]activityType{
+	w := &walk{reader: opened(t).reader, now: crm.At(testNow), planned: map[string]crm.Instant{}, due: map[string]crm.Instant{}, schema: crm.Schema{ActivityKinds: kinds([]activityType{
 		{Key: "site_visit", Icon: "meeting"}, {Key: "ring", Icon: "smartphone"}, {Key: "call", Icon: "call"}, {Key: "chores", Icon: "car"},
 	})}}
 	w.at.Store(paris(t))
@@ -194,6 +194,9 @@ func TestActivities(t *testing.T) {
 	if diff := cmp.Diff(map[string]crm.Instant{"9": w.now + 3}, w.planned); diff != "" {
 		t.Errorf("planned (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff(map[string]crm.Instant{"9": w.now - 1}, w.due); diff != "" {
+		t.Errorf("due (-want +got):\n%s", diff)
+	}
 }
 
 // Only the last activity is read: what may hide behind it is not known, and never said to be nothing.
@@ -217,11 +220,12 @@ func TestTouchAndBuyer(t *testing.T) {
 		"our own call is none":       {own, 2, 50, 50, 50, false, false},
 		"an activity that is hidden": {&deed{id: "x"}, 1, 50, 0, 0, false, false},
 	} {
-		got, known := touch(tt.last, tt.count, tt.mail)
+		d := done{last: tt.last, count: tt.count, sure: true, in: mails{at: tt.mail, known: true}, out: mails{at: tt.mail, known: true}}
+		got, known := d.touch()
 		if got != tt.touch || known != tt.touched {
 			t.Errorf("%s: touch %d, %v; want %d, %v", name, got, known, tt.touch, tt.touched)
 		}
-		if got, known = buyer(tt.last, tt.count, tt.mail); got != tt.buyer || known != tt.bought {
+		if got, known = d.buyer(); got != tt.buyer || known != tt.bought {
 			t.Errorf("%s: buyer %d, %v; want %d, %v", name, got, known, tt.buyer, tt.bought)
 		}
 	}

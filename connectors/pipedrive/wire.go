@@ -115,6 +115,8 @@ type deal struct {
 	Lost       value            `json:"lost_time"`
 	Expected   value            `json:"expected_close_date"`
 	Origin     value            `json:"origin"`
+	Channel    value            `json:"channel"` // id of an option of the field of channels
+	Person     value            `json:"person_id"`
 	Deleted    bool             `json:"is_deleted"`
 	Archived   bool             `json:"is_archived"`
 	Custom     map[string]value `json:"custom_fields"`
@@ -124,6 +126,9 @@ type deal struct {
 	LastActivity value `json:"last_activity_id"`
 	DoneCount    value `json:"done_activities_count"`
 	UndoneCount  value `json:"undone_activities_count"`
+	Mails        value `json:"email_messages_count"` // of both directions
+	Participants value `json:"participants_count"`   // the contact person among them
+	Products     value `json:"products_count"`
 	MailIn       value `json:"last_incoming_mail_time"`
 	MailOut      value `json:"last_outgoing_mail_time"`
 }
@@ -178,6 +183,12 @@ type dealField struct {
 	Type    string   `json:"field_type"`
 	Custom  bool     `json:"is_custom_field"`
 	Options []option `json:"options"`
+	// Required says where people must fill the field in; nil: the answer does not tell.
+	Required *struct {
+		Enabled  value            `json:"enabled"`
+		Stages   []value          `json:"stage_ids"`
+		Statuses map[string]value `json:"statuses"` // by pipeline: won, lost
+	} `json:"required_fields"`
 }
 
 type option struct {
@@ -221,6 +232,7 @@ type change struct {
 	Field  string `json:"field_key"`
 	Old    value  `json:"old_value"`
 	New    value  `json:"new_value"`
+	Actor  value  `json:"actor_user_id"`
 	Time   value  `json:"time"`
 	Source string `json:"change_source"`
 }

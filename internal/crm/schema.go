@@ -26,6 +26,8 @@ type Schema struct {
 	ActivityBased bool `json:"activity_based"`
 	// CompanyIsContact is true where a deal's company takes the place of a person in the CRM's own method (Pipedrive).
 	CompanyIsContact bool `json:"company_is_contact,omitempty"`
+	// Channels are those that deals can come by, where the CRM's deals name them by values of their own; nil where that is not needed.
+	Channels []Option `json:"channels,omitempty"`
 	// ActivityKinds says what the CRM's own types of activities are: call, meeting, email or task; nil where that is not needed.
 	ActivityKinds map[string]string `json:"activity_kinds,omitempty"`
 	// RulesAvailable is true where the CRM, in this portal's plan, can forbid moves: see Pipeline.Rules.

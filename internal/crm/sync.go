@@ -53,13 +53,17 @@ type Page struct {
 	Last   bool
 }
 
-// History is a deal's way through the stages, as read for that deal alone.
+// History is a deal's way through the stages, as read for that deal alone, and what was told beside.
 type History struct {
 	Deal  string
 	Moves []StageMove // oldest first, beginning with the entry at creation
 	// Complete reports that no move is missing: what the CRM keeps reaches back to the deal's creation, and its moves follow
 	// one another.
 	Complete bool
+	// Known are the facts that were told beside the moves, whether or not those are complete: FactDates, FactCloser.
+	Known  Fact
+	Dates  []DateChange // as [Deal].Dates
+	Closer string       // as [Deal].Closer
 }
 
 // HistoryRecord is what was heard of a deal's history, asked for that deal alone, and of which state of the deal.
@@ -67,6 +71,8 @@ type HistoryRecord struct {
 	History
 	Stage   string  // of the deal when its history was asked for
 	Entered Instant // entry into that stage; none: not known
+	// CloseDate is the deal's expected close date when its history was asked for.
+	CloseDate Instant
 }
 
 // HistoryState is how far a portal's stage history is known, where it is read deal by deal. Deals of every kind count:
@@ -74,7 +80,7 @@ type HistoryRecord struct {
 type HistoryState struct {
 	Known   int64 `json:"known"`   // deals whose way is known whole
 	Partial int64 `json:"partial"` // deals that were asked for, and of whose way the CRM does not tell all
-	Waiting int64 `json:"waiting"` // deals that are still to be asked for
+	Waiting int64 `json:"waiting"` // deals that are still to be asked for: for their way, or for the values of their close date
 	// RetryAt is when reading can go on, where something stopped it, and Why what that was; none and "" otherwise.
 	RetryAt Instant `json:"retry_at"`
 	Why     string  `json:"why,omitempty"`

@@ -120,7 +120,8 @@ type backfill struct {
 	out       Backfilled
 
 	whole   map[int32][]crm.StageMove // by deal: what is to be taken in
-	partial map[int32]bool            // deals whose way is not told whole
+	beside  map[int32]crm.History     // by deal: what was told beside its moves
+	partial map[int32]bool            // deals of which the CRM does not tell all
 	drop    map[string]bool           // deals whose kept histories have served
 	pending []crm.HistoryRecord       // heard and not kept yet
 	broken  error                     // why the store did not keep them
@@ -131,20 +132,17 @@ type backfill struct {
 // begin sorts the kept histories: those that are whole are taken in, those that are not keep their deal from being asked for
 // again for as long as it stays where it was.
 func (b *backfill) begin(kept []crm.HistoryRecord) {
-	b.whole, b.partial, b.drop = map[int32][]crm.StageMove{}, map[int32]bool{}, map[string]bool{}
+	b.whole, b.beside, b.partial, b.drop = map[int32][]crm.StageMove{}, map[int32]crm.History{}, map[int32]bool{}, map[string]bool{}
 	for _, rec := range kept {
-		if i, ok := b.about(rec); !ok || rec.Complete {
-			b.drop[rec.Deal] = true
-			if ok {
-				b.whole[i] = rec.Moves
-			}
+		if i, ok := b.about(rec); ok {
+			b.take(i, rec.History)
 		} else {
-			b.partial[i] = true
+			b.drop[rec.Deal] = true
 		}
 	}
 	c := b.snap.Columns()
 	for i := range c.ID {
-		if lacksHistory(c, i) && (!c.Known[i].Has(crm.FactCreated) || c.Created[i].IsZero()) {
+		if b.waits(int32(i)) && lacksHistory(c, i) && (!c.Known[i].Has(crm.FactCreated) || c.Created[i].IsZero()) {
 			b.partial[int32(i)] = true // a way begins with the deal's creation
 		}
 	}
@@ -158,24 +156,54 @@ func (b *backfill) about(rec crm.HistoryRecord) (int32, bool) {
 		return 0, false
 	}
 	c := b.snap.Columns()
-	return i, lacksHistory(c, int(i)) && b.snap.Stage(c.Stage[i]).ID == rec.Stage && c.StageEntry[i] == rec.Entered
+	return i, b.waits(i) && b.snap.Stage(c.Stage[i]).ID == rec.Stage && c.StageEntry[i] == rec.Entered &&
+		(c.CloseDate[i] == rec.CloseDate || !b.lacksDates(i))
 }
 
 func lacksHistory(c *crm.Columns, i int) bool { return !c.Known[i].Has(crm.FactHistory) }
 
+// lacksDates reports whether the values of an open deal's close date are asked for and not known. Nobody looks at those of
+// closed deals.
+func (b *backfill) lacksDates(i int32) bool {
+	c := b.snap.Columns()
+	return b.snap.Asked.Has(crm.FactDates|crm.FactCloseDate) && c.Status[i] == crm.Open && !c.Archived[i] &&
+		c.Known[i].Has(crm.FactCloseDate) && !c.Known[i].Has(crm.FactDates)
+}
+
+// waits reports whether something of a deal is still to be told.
+func (b *backfill) waits(i int32) bool {
+	return !b.partial[i] && (!b.wayKnown(i) || b.lacksDates(i) && !b.beside[i].Known.Has(crm.FactDates))
+}
+
+// wayKnown reports whether a deal's way is known whole by now.
+func (b *backfill) wayKnown(i int32) bool {
+	_, whole := b.whole[i]
+	return whole || !lacksHistory(b.snap.Columns(), int(i))
+}
+
+// take takes in what was told of a deal. Where that is not everything, the deal is not asked for again as it stands.
+func (b *backfill) take(i int32, h crm.History) {
+	if h.Known != 0 {
+		b.beside[i] = h
+	}
+	if h.Complete && lacksHistory(b.snap.Columns(), int(i)) {
+		b.whole[i] = h.Moves
+	}
+	b.drop[h.Deal] = !b.waits(i)
+	b.partial[i] = b.waits(i)
+}
+
 // tally counts how far it has come.
 func (b *backfill) tally() {
-	c := b.snap.Columns()
 	s := crm.HistoryState{RetryAt: b.out.RetryAt, Why: b.out.Why}
-	for i := range c.ID {
-		_, whole := b.whole[int32(i)]
+	for i := range int32(b.snap.Len()) {
 		switch {
-		case whole || !lacksHistory(c, i):
-			s.Known++
-		case b.partial[int32(i)]:
-			s.Partial++
-		default:
+		case b.waits(i):
 			s.Waiting++
+		case b.wayKnown(i):
+			s.Known++
+		default:
+			s.Partial++
 		}
 	}
 	b.out.HistoryState = s
@@ -239,19 +267,36 @@ func (b *backfill) hear(i int32, d crm.Deal, h crm.History) {
 		h.Complete = false
 	}
 	h.Deal = d.ID
-	b.drop[d.ID] = h.Complete
-	rec := crm.HistoryRecord{History: h, Stage: d.Stage, Entered: d.StageEntry}
+	asOf(&h, d)
+	b.take(i, h)
+	rec := crm.HistoryRecord{History: h, Stage: d.Stage, Entered: d.StageEntry, CloseDate: d.CloseDate}
 	b.out.Read++
 	b.out.Waiting--
-	if h.Complete {
+	if b.wayKnown(i) {
 		b.out.Known++
-		b.whole[i] = h.Moves
 	} else {
 		b.out.Partial++
-		b.partial[i] = true
+	}
+	if !h.Complete {
 		rec.Moves = nil // a way with a hole tells no more than what was seen of it
 	}
 	b.pending = append(b.pending, rec)
+}
+
+// asOf takes out of what was told of a deal what has happened since the snapshot was taken: the next sync sees it.
+func asOf(h *crm.History, d crm.Deal) {
+	if h.Known.Has(crm.FactDates) {
+		n := len(h.Dates)
+		for n > 0 && h.Dates[n-1].To != d.CloseDate && h.Dates[n-1].At > d.Modified {
+			n--
+		}
+		if h.Dates = h.Dates[:n]; n == 0 || h.Dates[n-1].To != d.CloseDate {
+			h.Dates, h.Known = nil, h.Known&^crm.FactDates
+		}
+	}
+	if d.Status == nil || *d.Status == crm.Open {
+		h.Closer, h.Known = "", h.Known&^crm.FactCloser
+	}
 }
 
 // keep keeps what was heard, also after ctx has ended: it was paid for.
@@ -320,7 +365,7 @@ func (b *backfill) stopped(ctx context.Context, err error) {
 func (b *backfill) patch() (*crm.Snapshot, error) {
 	schema := b.snap.Schema
 	schema.HistoryFrom = b.historyFrom()
-	if len(b.whole) == 0 && schema.HistoryFrom == b.snap.Schema.HistoryFrom {
+	if len(b.whole)+len(b.beside) == 0 && schema.HistoryFrom == b.snap.Schema.HistoryFrom {
 		return nil, nil
 	}
 	rows := crm.NewBuilder(b.snap.Portal, b.snap.CRM, schema)
@@ -328,6 +373,12 @@ func (b *backfill) patch() (*crm.Snapshot, error) {
 		d := b.snap.Export(i)
 		if moves, ok := b.whole[i]; ok {
 			d.Moves, d.Known = moves, d.Known|crm.FactHistory
+		}
+		if h := b.beside[i]; h.Known.Has(crm.FactDates) && b.snap.Asked.Has(crm.FactDates) {
+			d.Dates, d.Known = h.Dates, d.Known|crm.FactDates
+		}
+		if h := b.beside[i]; h.Known.Has(crm.FactCloser) && b.snap.Asked.Has(crm.FactCloser) {
+			d.Closer, d.Known = h.Closer, d.Known|crm.FactCloser
 		}
 		if err := rows.Add(d); err != nil {
 			return nil, err
@@ -343,7 +394,7 @@ func (b *backfill) historyFrom() crm.Instant {
 	c := b.snap.Columns()
 	from := crm.Instant(0)
 	for i := range c.ID {
-		if _, whole := b.whole[int32(i)]; whole || !lacksHistory(c, i) {
+		if b.wayKnown(int32(i)) {
 			continue
 		}
 		if !c.Known[i].Has(crm.FactStageEntry) || c.StageEntry[i].IsZero() {

@@ -33,7 +33,7 @@ func (b *backfill) queue() []int32 {
 	}
 	var out []int32
 	for i := range int32(b.snap.Len()) {
-		if _, whole := b.whole[i]; !whole && !b.partial[i] && lacksHistory(c, int(i)) {
+		if b.waits(i) {
 			out = append(out, i)
 		}
 	}

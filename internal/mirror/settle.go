@@ -27,7 +27,29 @@ func (r *run) settle(d *crm.Deal) {
 			}
 		}
 	}
+	if before != nil {
+		remember(d, before, r.sync.Facts)
+	}
 	r.hideOwnTask(d, before)
+}
+
+// remember keeps what was told of a deal alone, for a CRM whose walks do not tell it: who closed it, while it stays closed as it
+// was, and the values of its close date, while it shows the last of them. One that shows another value is to be asked again:
+// who set it, and what lay between, no walk tells.
+func remember(d, before *crm.Deal, asked crm.Fact) {
+	told := func(f crm.Fact) bool { return asked.Has(f) && before.Known.Has(f) && !d.Known.Has(f) }
+	status := func(d *crm.Deal) crm.Status {
+		if d.Status == nil {
+			return crm.Open
+		}
+		return *d.Status
+	}
+	if told(crm.FactCloser) && status(d) == status(before) && d.Stage == before.Stage && d.Known.Has(crm.FactClosed) && d.Closed == before.Closed {
+		d.Closer, d.Known = before.Closer, d.Known|crm.FactCloser
+	}
+	if told(crm.FactDates) && d.Known.Has(crm.FactCloseDate) && d.CloseDate == before.CloseDate {
+		d.Dates, d.Known = before.Dates, d.Known|crm.FactDates
+	}
 }
 
 // reconcile adds the move that a deal's history does not show yet: a history can be behind the stage. It was made when the

@@ -13,15 +13,29 @@ import (
 // ErrOvertaken tells that another snapshot was kept since the one that was to be bettered was read.
 var ErrOvertaken = errors.New("another snapshot was kept meanwhile")
 
+// besideMoves is what a history tells beside the moves, as it is kept.
+type besideMoves struct {
+	Known  crm.Fact
+	Dates  []crm.DateChange
+	Closer string
+	Of     crm.Instant // the close date of the deal when it was asked
+}
+
 // Histories returns the stage histories of a portal's deals that no snapshot holds, by deal.
 func (db *DB) Histories(ctx context.Context, portal string) ([]crm.HistoryRecord, error) {
 	all, err := scanAll(ctx, db.read(), func(scan func(...any) error) (r crm.HistoryRecord, err error) {
-		var moves string
-		if err := scan(&r.Deal, &r.Stage, &r.Entered, &r.Complete, &moves); err != nil {
+		var moves, beside string
+		if err := scan(&r.Deal, &r.Stage, &r.Entered, &r.Complete, &moves, &beside); err != nil {
 			return r, err
 		}
-		return r, json.Unmarshal([]byte(moves), &r.Moves)
-	}, `SELECT deal, stage, entered, whole, moves FROM histories WHERE portal = $1 ORDER BY deal`, portal)
+		if err := json.Unmarshal([]byte(moves), &r.Moves); err != nil {
+			return r, err
+		}
+		var b besideMoves
+		err = json.Unmarshal([]byte(beside), &b)
+		r.Known, r.Dates, r.Closer, r.CloseDate = b.Known, b.Dates, b.Closer, b.Of
+		return r, err
+	}, `SELECT deal, stage, entered, whole, moves, beside FROM histories WHERE portal = $1 ORDER BY deal`, portal)
 	if err != nil {
 		return nil, fmt.Errorf("read the stage histories of portal %s: %w", portal, err)
 	}
@@ -36,9 +50,13 @@ func (db *DB) SaveHistories(ctx context.Context, portal string, records []crm.Hi
 			if err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO histories (portal, deal, stage, entered, whole, moves) VALUES ($1, $2, $3, $4, $5, $6)
-				ON CONFLICT (portal, deal) DO UPDATE SET stage = excluded.stage, entered = excluded.entered, whole = excluded.whole, moves = excluded.moves`,
-				portal, r.Deal, r.Stage, r.Entered, r.Complete, string(moves)); err != nil {
+			beside, err := json.Marshal(besideMoves{r.Known, r.Dates, r.Closer, r.CloseDate})
+			if err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `INSERT INTO histories (portal, deal, stage, entered, whole, moves, beside) VALUES ($1, $2, $3, $4, $5, $6, $7)
+				ON CONFLICT (portal, deal) DO UPDATE SET stage = excluded.stage, entered = excluded.entered, whole = excluded.whole, moves = excluded.moves,
+				beside = excluded.beside`, portal, r.Deal, r.Stage, r.Entered, r.Complete, string(moves), string(beside)); err != nil {
 				return err
 			}
 		}

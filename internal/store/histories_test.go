@@ -27,7 +27,8 @@ func patched(t *testing.T, snap *crm.Snapshot, taken crm.Instant) *crm.Snapshot 
 func TestHistoriesAreKeptUntilTheyAreTakenIn(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, db *DB) {
 		ctx := t.Context()
-		whole := crm.HistoryRecord{History: crm.History{Deal: "1", Moves: []crm.StageMove{{Stage: "a", At: 5, Origin: crm.OriginPerson}}, Complete: true}, Stage: "a", Entered: 5}
+		whole := crm.HistoryRecord{History: crm.History{Deal: "1", Moves: []crm.StageMove{{Stage: "a", At: 5, Origin: crm.OriginPerson}}, Complete: true,
+			Known: crm.FactDates | crm.FactCloser, Dates: []crm.DateChange{{At: 5, To: 7, Origin: crm.OriginImport}}, Closer: "9"}, Stage: "a", Entered: 5, CloseDate: 7}
 		cut := crm.HistoryRecord{History: crm.History{Deal: "2"}, Stage: "b", Entered: 9}
 		if err := db.SaveHistories(ctx, "acme", []crm.HistoryRecord{{History: crm.History{Deal: "1"}, Stage: "z"}, cut}); err != nil {
 			t.Fatal(err)
