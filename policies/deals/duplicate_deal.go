@@ -127,7 +127,7 @@ func allNamesakes(p *audit.Pass) map[int32][]namesake {
 			if c.Status[i] != crm.Open || c.Archived[i] || !c.Known[i].Has(crm.FactName|crm.FactCompany) || nobody(p.Snap, int32(i)) {
 				continue
 			}
-			if hash, ok := vocabulary.FoldHash(p.Snap.Text(c.Name[i])); ok {
+			if hash, ok := vocabulary.HashCase(p.Snap.Text(c.Name[i])); ok {
 				all = append(all, namesake{hash, c.Company[i], int32(i), known(p.Snap.Deal(int32(i)), crm.FactCreated, c.Created[i])})
 			}
 		}
@@ -159,7 +159,7 @@ func nobody(snap *crm.Snapshot, i int32) bool {
 func groupUp(snap *crm.Snapshot, list []namesake, out map[int32][]namesake) {
 	groups := map[string][]namesake{}
 	for _, n := range list {
-		folded := vocabulary.Fold(snap.Text(snap.Columns().Name[n.index]))
+		folded := vocabulary.FoldCase(snap.Text(snap.Columns().Name[n.index]))
 		groups[folded] = append(groups[folded], n)
 	}
 	for _, group := range groups {

@@ -1,8 +1,12 @@
 package vocabulary
 
 import (
+	"strings"
 	"unicode/utf8"
 )
+
+// FoldCase is [Fold] for names in which capitals part no words: GmbH and GMBH are one.
+func FoldCase(s string) string { return Fold(strings.ToLower(s)) }
 
 // The constants of FNV-1a over 64 bits.
 const (
@@ -10,28 +14,23 @@ const (
 	hashPrime uint64 = 1099511628211
 )
 
-// FoldHash hashes what [Fold] makes of a text, so that texts which read the same have the same hash. Texts of ASCII alone, which most
-// names are, are folded and hashed in one pass without an allocation. ok is false where nothing is left of the text.
-func FoldHash(s string) (hash uint64, ok bool) {
+// HashCase hashes what [FoldCase] makes of a text, so that names which read the same have the same hash. Texts of ASCII alone, which
+// most names are, are folded and hashed in one pass without an allocation. ok is false where nothing is left of the text.
+func HashCase(s string) (hash uint64, ok bool) {
 	hash = hashStart
-	lower, gap := false, false // the byte before was a lower case letter; there is something to part
+	gap := false // there is something to part
 	for i := range len(s) {
 		c := s[i]
 		switch {
 		case c >= utf8.RuneSelf:
-			return foldedHash(Fold(s))
+			return hashOf(FoldCase(s))
 		case c == '\'':
-			lower = false
 			continue
 		case c >= 'A' && c <= 'Z':
-			gap = gap || lower
-			lower, c = false, c+'a'-'A'
-		case c >= 'a' && c <= 'z':
-			lower = true
-		case c >= '0' && c <= '9':
-			lower = false
+			c += 'a' - 'A'
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
 		default:
-			lower, gap = false, true
+			gap = true
 			continue
 		}
 		if gap && ok {
@@ -43,7 +42,7 @@ func FoldHash(s string) (hash uint64, ok bool) {
 	return hash, ok
 }
 
-func foldedHash(folded string) (hash uint64, ok bool) {
+func hashOf(folded string) (hash uint64, ok bool) {
 	hash = hashStart
 	for i := range len(folded) {
 		hash = (hash ^ uint64(folded[i])) * hashPrime
