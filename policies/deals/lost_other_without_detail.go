@@ -29,13 +29,13 @@ func (s lostOtherWithoutDetail) Check(p *audit.Pass) {
 	book := losses.Of(p)
 	for r := range p.Lost() {
 		l := book.Loss(r)
-		bare := l.Class == vocabulary.Other && (l.Chosen || vocabulary.BareOther(l.Text))
+		bare := l.Class == vocabulary.Other && (l.Chosen || book.SaysNothing(l.Text))
 		switch {
 		case !l.Known:
 			p.Unknown(r, audit.NeedLossReason, "why it was lost is not known")
-		case bare && !l.DetailKnown && vocabulary.SaysNothing(l.Detail):
+		case bare && !l.DetailKnown && book.SaysNothing(l.Detail):
 			p.Unknown(r, audit.NeedLossReason, "what is said beside its reason is not known")
-		case !bare, !vocabulary.SaysNothing(l.Detail):
+		case !bare, !book.SaysNothing(l.Detail):
 			p.OK(r)
 		default:
 			s.found(p, r, l)

@@ -19,6 +19,9 @@ type Book struct {
 	options    map[string]string // what an option reads like, folded → its class
 	labels     map[string]string // an option's value → its label
 	readings   map[string]vocabulary.Reading
+	sayings    map[crm.TextID]said
+	unlisted   map[crm.TextID]string
+	empty      map[string]bool // details that say nothing
 }
 
 // Loss is why one deal was lost.
@@ -47,7 +50,8 @@ func Of(p *audit.Pass) *Book {
 	return p.Once(bookKey{}, func() any {
 		// Phrases that cannot be used were refused when the configuration was read.
 		c, _ := vocabulary.NewClassifier(p.LossPhrases())
-		b := &Book{snap: p.Snap, classifier: c, options: map[string]string{}, labels: map[string]string{}, readings: map[string]vocabulary.Reading{}}
+		b := &Book{snap: p.Snap, classifier: c, options: map[string]string{}, labels: map[string]string{}, readings: map[string]vocabulary.Reading{},
+			sayings: map[crm.TextID]said{}, unlisted: map[crm.TextID]string{}, empty: map[string]bool{}}
 		for _, o := range p.Snap.Schema.LossReason.Options {
 			class := b.ClassOf(o)
 			b.options[vocabulary.Fold(o.Value)], b.options[vocabulary.Fold(o.Label)], b.labels[o.Value] = class, class, o.Label
@@ -93,37 +97,76 @@ func (b *Book) Read(text string) vocabulary.Reading {
 	return r
 }
 
+// said is what one text of the snapshot says as a loss reason.
+type said struct {
+	Loss
+	blank bool
+	fold  string
+}
+
+// says reads a text once per audit, whether it is an option or was typed.
+func (b *Book) says(text crm.TextID) said {
+	if s, ok := b.sayings[text]; ok {
+		return s
+	}
+	reason := b.snap.Text(text)
+	s := said{blank: vocabulary.Blank(reason), fold: vocabulary.Fold(reason)}
+	if class, listed := b.options[s.fold]; listed && !s.blank {
+		s.Loss = Loss{Known: true, Chosen: true, Text: reason, Class: class, Confidence: 1}
+		if label := b.labels[reason]; label != "" {
+			s.Text = label
+		}
+	} else if !s.blank {
+		read := b.Read(reason)
+		s.Loss = Loss{Known: true, Text: reason, Class: read.Class, Confidence: read.Confidence}
+	}
+	b.sayings[text] = s
+	return s
+}
+
 // Loss says why a deal was lost.
 func (b *Book) Loss(r crm.Row) Loss {
 	at := b.snap.Schema.LossReason
-	out := Loss{Known: r.Known.Has(crm.FactLossReason), DetailKnown: at.DetailField == "" || r.Known.Has(crm.FactLossDetail), Detail: b.snap.Text(r.LossDetail)}
-	if !out.Known {
-		return out
+	if !r.Known.Has(crm.FactLossReason) {
+		return Loss{Detail: b.snap.Text(r.LossDetail), DetailKnown: at.DetailField == "" || r.Known.Has(crm.FactLossDetail)}
 	}
-	reason := b.snap.Text(r.LossReason)
-	if class, listed := b.options[vocabulary.Fold(reason)]; !vocabulary.Blank(reason) && (listed || at.Kind == crm.LossOptions) {
-		if !listed { // the portal has the option no more, or its list was not read
-			class = b.ClassOf(crm.Option{Value: reason, Label: reason})
+	reason := b.says(r.LossReason)
+	out := reason.Loss
+	switch {
+	case reason.blank:
+		out = b.says(r.LossText).Loss
+		out.Chosen = false
+	case at.Kind == crm.LossOptions && !out.Chosen: // the portal has the option no more, or its list was not read
+		out.Chosen, out.Confidence, out.Class = true, 1, b.gone(r.LossReason)
+	}
+	out.Known, out.Detail, out.DetailKnown = true, b.snap.Text(r.LossDetail), at.DetailField == "" || r.Known.Has(crm.FactLossDetail)
+	if out.Chosen && at.TextField != "" && vocabulary.Blank(out.Detail) {
+		if beside := b.says(r.LossText); beside.fold != reason.fold {
+			out.Detail = b.snap.Text(r.LossText)
 		}
-		out.Chosen, out.Text, out.Class, out.Confidence = true, reason, class, 1
-		if label := b.labels[reason]; label != "" {
-			out.Text = label
-		}
-		if beside := b.snap.Text(r.LossText); vocabulary.Blank(out.Detail) && at.TextField != "" && vocabulary.Fold(beside) != vocabulary.Fold(reason) {
-			out.Detail = beside
-		}
-		return out
 	}
-	if out.Text = reason; vocabulary.Blank(reason) {
-		out.Text = b.snap.Text(r.LossText)
-	}
-	if vocabulary.Blank(out.Text) {
-		out.Text = ""
-		return out
-	}
-	read := b.Read(out.Text)
-	out.Class, out.Confidence = read.Class, read.Confidence
 	return out
+}
+
+// gone is the class of an option that is not on the list.
+func (b *Book) gone(option crm.TextID) string {
+	class, ok := b.unlisted[option]
+	if !ok {
+		text := b.snap.Text(option)
+		class = b.ClassOf(crm.Option{Value: text, Label: text})
+		b.unlisted[option] = class
+	}
+	return class
+}
+
+// SaysNothing reports whether a detail cannot serve as one; see [vocabulary.SaysNothing].
+func (b *Book) SaysNothing(detail string) bool {
+	nothing, ok := b.empty[detail]
+	if !ok {
+		nothing = vocabulary.SaysNothing(detail)
+		b.empty[detail] = nothing
+	}
+	return nothing
 }
 
 // unclassified counts the texts of the last 365 days' losses that the classifier cannot tell.

@@ -138,3 +138,20 @@ func TestUnclassified(t *testing.T) {
 		t.Error("no list of texts")
 	}
 }
+
+// TestLossesCostNoMemory: each text is read once, and a deal that says what another one said costs nothing.
+func TestLossesCostNoMemory(t *testing.T) {
+	list := crm.LossReason{Kind: crm.LossOptions, Field: "why", TextField: "own", Options: []crm.Option{{Value: "1", Label: "Too expensive"}}}
+	inspect(t, list, nil, []deal{{reason: "1", text: "far too much for us"}, {text: "zu teuer"}, {reason: "9"}, {}}, func(p *audit.Pass) {
+		book := losses.Of(p)
+		look := func() {
+			for i := range int32(p.Snap.Len()) {
+				book.SaysNothing(book.Loss(p.Snap.Deal(i)).Detail)
+			}
+		}
+		look()
+		if n := testing.AllocsPerRun(10, look); n > 0 {
+			t.Errorf("%v allocations for texts that were read", n)
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/internal/crm"
@@ -104,7 +105,8 @@ func (s lostReasonVariants) Check(p *audit.Pass) {
 // groups are the reasons that stand in too many wordings, those with the most deals first. Texts mean one reason by their
 // class, or where they have none, or one that says no reason, by reading nearly the same.
 func (s lostReasonVariants) groups(p *audit.Pass, book *losses.Book) (found []variants, known bool) {
-	by := map[string]*variants{}
+	type wording struct{ text, class string }
+	counts := map[wording]int{}
 	lost, mute := 0, 0
 	for r := range p.Lost() {
 		l := book.Loss(r)
@@ -112,17 +114,20 @@ func (s lostReasonVariants) groups(p *audit.Pass, book *losses.Book) (found []va
 		if !l.Known {
 			mute++
 		}
-		if l.Text == "" || l.Class == vocabulary.Junk || p.Snap.Schema.LossReason.Kind == crm.LossOptions && !l.Chosen {
-			continue
+		if l.Text != "" && l.Class != vocabulary.Junk && (l.Chosen || p.Snap.Schema.LossReason.Kind != crm.LossOptions) {
+			counts[wording{strings.TrimSpace(l.Text), l.Class}]++
 		}
-		key, name := "class "+l.Class, vocabulary.Label(l.Class)
-		if l.Class == "" || l.Class == vocabulary.Other {
-			key, name = near(by, "text "+vocabulary.Fold(l.Text)), "the same text"
+	}
+	by, alike := map[string]*variants{}, likeness{}
+	for _, w := range slices.SortedFunc(maps.Keys(counts), func(a, b wording) int { return cmp.Compare(a.text, b.text) }) {
+		key, name := "class "+w.class, vocabulary.Label(w.class)
+		if w.class == "" || w.class == vocabulary.Other {
+			key, name = "text "+alike.of(vocabulary.Fold(w.text)), "the same text"
 		}
 		if by[key] == nil {
 			by[key] = &variants{name: name, texts: map[string]int{}}
 		}
-		by[key].texts[strings.TrimSpace(l.Text)]++
+		by[key].texts[w.text] += counts[w]
 	}
 	for _, key := range slices.Sorted(maps.Keys(by)) {
 		if len(by[key].texts) >= s.Texts {
@@ -133,17 +138,24 @@ func (s lostReasonVariants) groups(p *audit.Pass, book *losses.Book) (found []va
 	return found, lost == 0 || mute < lost
 }
 
-// near returns the key of a group whose text is nearly the same, in the order of the keys, else the key itself.
-func near(by map[string]*variants, key string) string {
-	if by[key] != nil {
-		return key
+// likeness finds texts that read nearly the same among those with the same first letters.
+type likeness map[string][]string
+
+// of returns the text of the group that a folded text belongs to: an earlier one that is nearly the same, else itself.
+func (l likeness) of(folded string) string {
+	var letters strings.Builder
+	for w := range strings.FieldsSeq(folded) {
+		r, _ := utf8.DecodeRuneInString(w)
+		letters.WriteRune(r)
 	}
-	for _, other := range slices.Sorted(maps.Keys(by)) {
-		if strings.HasPrefix(other, "text ") && vocabulary.NearlyEqual(strings.TrimPrefix(other, "text "), strings.TrimPrefix(key, "text ")) {
+	alike := letters.String()
+	for _, other := range l[alike] {
+		if vocabulary.NearlyEqual(other, folded) {
 			return other
 		}
 	}
-	return key
+	l[alike] = append(l[alike], folded)
+	return folded
 }
 
 // fix gives every loss whose text differs from its option in nothing but case, accents and punctuation the option's own text:
