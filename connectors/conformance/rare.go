@@ -156,9 +156,10 @@ func testRare(t *testing.T, s Subject) {
 	if pages, err = pull(t.Context(), c, sch, crm.Work{Since: since, Facts: crm.AllFacts}); err != nil {
 		t.Fatal(err)
 	}
+	may := crm.FactClosed | s.Partial&crm.FactDates // of a deal that was never changed a CRM may tell its dates without its history
 	for id, d := range deals(t, pages) {
 		was := got[id]
-		if d.Quote != was.Quote || d.LineTotal != was.LineTotal || d.NextDue != was.NextDue || d.Known&^crm.FactClosed != was.Known&^crm.FactClosed {
+		if d.Quote != was.Quote || d.LineTotal != was.LineTotal || d.NextDue != was.NextDue || d.Known&^may != was.Known&^may {
 			t.Errorf("deal %s shows other quotes, line items or activities when it is read as changed: %+v, was %+v", id, d, was)
 		}
 	}

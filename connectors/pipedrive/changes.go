@@ -101,7 +101,7 @@ func (w *walk) modified(r row[deal]) crm.Instant {
 	return max(at, w.touched[r.id])
 }
 
-// resolve reads the next and the last activities of open deals. The next one of all tells what is planned, unless it is
+// resolve reads the products and the next and last activities of open deals. The next one of all tells what is planned, unless it is
 // overdue or our own: then everything that is planned is read.
 func (w *walk) resolve(ctx context.Context, rows []row[deal]) error {
 	ids := w.wanted(rows)
@@ -114,6 +114,11 @@ func (w *walk) resolve(ctx context.Context, rows []row[deal]) error {
 	slices.Sort(ids)
 	for some := range slices.Chunk(slices.Compact(ids), batchSize) {
 		if err := w.readDeeds(ctx, some); err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(w.withProducts(rows), batchSize) {
+		if err := w.readLines(ctx, some); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,9 @@ func TestConformance(t *testing.T) {
 		Type:    pipedrive.Type(),
 		Face:    func(w *sandbox.World) func(*sandbox.Gate) sandbox.Face { return face.New(w) },
 		Seen:    seen,
-		Partial: crm.FactHistory | crm.FactTouch | crm.FactBuyer | crm.FactPlanned,
+		Partial: crm.FactHistory | crm.FactTouch | crm.FactBuyer | crm.FactPlanned | crm.FactDates,
+		Costly:  crm.FactLineItems,
+		Rare:    true,
 		Empty: func(w *sandbox.World) crm.Fields {
 			return crm.Fields{crm.FieldOwner: admin(w), crm.FieldAmount: "0", crm.FieldCloseDate: ""}
 		},
@@ -100,7 +102,7 @@ func seen(w *sandbox.World) *sandbox.World {
 	out.Pipelines = nil
 	for _, p := range w.Pipelines {
 		q := p
-		q.ID, q.Stages = line[p.ID], nil
+		q.ID, q.Stages, q.Changed = line[p.ID], nil, p.Changed.Truncate(time.Second)
 		for _, s := range p.Stages {
 			status[s.ID] = s.Probability
 			if s.Probability > 0 && s.Probability < 1 {
@@ -121,10 +123,7 @@ func seen(w *sandbox.World) *sandbox.World {
 	for _, d := range w.Deals {
 		d.Owner = cmp.Or(d.Owner, me)
 		d.Created = d.Created.Truncate(time.Second)
-		if !d.CloseDate.IsZero() {
-			y, m, day := d.CloseDate.In(zone).Date()
-			d.CloseDate = time.Date(y, m, day, 0, 0, 0, 0, zone)
-		}
+		d.CloseDate = midnight(d.CloseDate, zone)
 		lost := status[d.Stage] <= 0
 		if d.LossReason = cmp.Or(labels[d.LossOption], d.LossReason); !lost {
 			d.LossReason = ""
@@ -132,9 +131,32 @@ func seen(w *sandbox.World) *sandbox.World {
 		d.Moves = openMoves(d, shown[line[d.Pipeline]], status, stage)
 		d.Stage, d.Pipeline = d.Moves[len(d.Moves)-1].Stage, line[d.Pipeline]
 		d.Activities = minutes(d.Activities)
+		d.Dates = days(d.Dates, zone)
 		out.Deals = append(out.Deals, d)
 	}
 	return &out
+}
+
+// midnight is the first moment of a time's day.
+func midnight(at time.Time, zone *time.Location) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	y, m, day := at.In(zone).Date()
+	return time.Date(y, m, day, 0, 0, 0, 0, zone)
+}
+
+// days are values of a date as Pipedrive keeps them: of several within one second the last.
+func days(all []sandbox.DateChange, zone *time.Location) []sandbox.DateChange {
+	var out []sandbox.DateChange
+	for _, c := range all {
+		c.At, c.To = c.At.Truncate(time.Second), midnight(c.To, zone)
+		if n := len(out); n > 0 && out[n-1].At.Equal(c.At) {
+			out = out[:n-1]
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // openMoves are a deal's moves between open stages.

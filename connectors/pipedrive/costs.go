@@ -31,6 +31,7 @@ var (
 
 	listDeals      = endpoint{"deals.list", http.MethodGet, v2 + "deals", 10, false}
 	listArchived   = endpoint{"deals.archived", http.MethodGet, v2 + "deals/archived", 20, false}
+	listProducts   = endpoint{"deals.products", http.MethodGet, v2 + "deals/products", 10, false}
 	patchDeal      = endpoint{"deals.update", http.MethodPatch, v2 + "deals/", 5, false}
 	listActivities = endpoint{"activities.list", http.MethodGet, v2 + "activities", 10, false}
 	postActivity   = endpoint{"activities.create", http.MethodPost, v2 + "activities", 5, false}

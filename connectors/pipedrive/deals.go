@@ -29,6 +29,7 @@ type walk struct {
 	due     map[string]crm.Instant // by deal: the earliest activity that is not done, where everything planned was read
 	whole   bool                   // both hold everything that is planned
 	deeds   map[string]deed        // activities that were read, by id
+	lines   map[string]lineSum     // by deal: of its products, where they were read
 	touched map[string]crm.Instant // by deal: when an activity of it that was read was last changed
 }
 
@@ -39,7 +40,8 @@ func (c *reader) Deals(ctx context.Context, schema crm.Schema, work crm.Work) it
 	w := &walk{
 		reader: c, work: work, schema: schema, now: crm.At(c.opts.Now()), facts: work.Facts & activityFacts,
 		decoder: &decoder{facts: work.Facts, loss: schema.LossReason, currency: schema.Currency, zone: c.zone(), channels: map[string]string{}},
-		planned: map[string]crm.Instant{}, due: map[string]crm.Instant{}, deeds: map[string]deed{}, touched: map[string]crm.Instant{},
+		planned: map[string]crm.Instant{}, due: map[string]crm.Instant{}, deeds: map[string]deed{},
+		lines: map[string]lineSum{}, touched: map[string]crm.Instant{},
 	}
 	for _, m := range schema.Unknown {
 		w.facts &^= m.Fact
@@ -135,38 +137,59 @@ func (w *walk) readPlanned(ctx context.Context) error {
 	return nil
 }
 
-// fetched is a page that waits until the last activities of its open deals were read.
+// errand is something to be read of deals by a hundred ids at a time, over the borders of pages.
+type errand struct {
+	ids  []string // that wait
+	done int      // how many were read before them
+	read func(ctx context.Context, ids []string) error
+}
+
+// add puts ids behind those that wait, and gives the mark that is reached when they are read.
+func (e *errand) add(ids []string) (mark int) {
+	e.ids = append(e.ids, ids...)
+	return e.done + len(e.ids)
+}
+
+// run reads what fills a request, or all.
+func (e *errand) run(ctx context.Context, all bool) error {
+	for len(e.ids) >= batchSize || all && len(e.ids) > 0 {
+		n := min(batchSize, len(e.ids))
+		if err := e.read(ctx, e.ids[:n]); err != nil {
+			return err
+		}
+		e.ids, e.done = e.ids[n:], e.done+n
+	}
+	return nil
+}
+
+// fetched is a page that waits until what it lacks was read.
 type fetched struct {
-	rows []row[deal]
-	next crm.Cursor
-	asks int // place in the queue of asked activities before which all of the page's are
+	rows         []row[deal]
+	next         crm.Cursor
+	deeds, lines int // marks of the errands for it
 }
 
 // mostHeld is how many pages may wait. Where open deals are so rare that they fill no request within as many pages, one that is
 // not full is sent.
 const mostHeld = 40
 
-// pages walks over one list. The last activities of open deals are read by a hundred at a time, over the borders of pages; a
-// page is given on when those of its deals are there, so that a walk taken up at its cursor misses none.
+// pages walks over one list. The last activities of open deals, and their products, are read by a hundred at a time, over the
+// borders of pages; a page is given on when those of its deals are there, so that a walk taken up at its cursor misses none.
 func (w *walk) pages(ctx context.Context, doing string, e endpoint, q url.Values, part, from string, yield func(crm.Page, error) bool) bool {
 	var held []fetched
-	var asked []string // activities to be read
-	read, dropped := 0, 0
+	deeds, lines := errand{read: w.readDeeds}, errand{read: w.readLines}
 	give := func(all bool) bool {
-		for len(asked)-read >= batchSize || all && read < len(asked) {
-			n := min(batchSize, len(asked)-read)
-			if err := w.readDeeds(ctx, asked[read:read+n]); err != nil {
+		for _, e := range []*errand{&deeds, &lines} {
+			if err := e.run(ctx, all); err != nil {
 				return yield(crm.Page{}, err) && false
 			}
-			read += n
 		}
-		for len(held) > 0 && held[0].asks <= dropped+read {
+		for len(held) > 0 && held[0].deeds <= deeds.done && held[0].lines <= lines.done {
 			if !yield(w.page(held[0]), nil) {
 				return false
 			}
 			held = held[1:]
 		}
-		asked, dropped, read = asked[read:], dropped+read, 0
 		return true
 	}
 	for page, err := range pages[deal](ctx, w.reader, doing, e, "", q, from) {
@@ -176,8 +199,10 @@ func (w *walk) pages(ctx context.Context, doing string, e endpoint, q url.Values
 			}
 			return false
 		}
-		asked = append(asked, w.wanted(page.Data)...)
-		held = append(held, fetched{page.Data, crm.Cursor{After: part + page.Additional.Next}, dropped + len(asked)})
+		held = append(held, fetched{
+			rows: page.Data, next: crm.Cursor{After: part + page.Additional.Next},
+			deeds: deeds.add(w.wanted(page.Data)), lines: lines.add(w.withProducts(page.Data)),
+		})
 		if page.Additional.Next == "" && part == partDeals {
 			held[len(held)-1].next = crm.Cursor{After: partArchived}
 		}
@@ -248,6 +273,7 @@ func (w *walk) add(page *crm.Page, r row[deal]) {
 		return
 	}
 	w.activities(&d, r.it)
+	w.products(&d, r.it)
 	page.Deals = append(page.Deals, d)
 }
 

@@ -47,6 +47,9 @@ type reader struct {
 	// at is the account's time zone, known once a schema was read or given.
 	at atomic.Pointer[time.Location]
 
+	// noProducts is set once the products of deals may not be read.
+	noProducts atomic.Bool
+
 	mu     sync.Mutex
 	fields map[string]dealField // of deals, as last read; nil: not read
 	me     *user                // whose connection it is, as last read

@@ -148,6 +148,17 @@ type activity struct {
 	Note    value `json:"note"`
 }
 
+// product is one that is attached to a deal.
+type product struct {
+	Deal     value `json:"deal_id"`
+	Sum      value `json:"sum"` // of the line, with its discount
+	Currency value `json:"currency"`
+	Enabled  value `json:"is_enabled"` // false: it does not count
+	Billing  value `json:"billing_frequency"`
+	Tax      value `json:"tax"` // percent
+	Taxed    value `json:"tax_method"`
+}
+
 type activityType struct {
 	Key    string `json:"key_string"`
 	Icon   string `json:"icon_key"`

@@ -133,19 +133,22 @@ const (
 )
 
 // ids reads the ids parameter; nil where it is absent.
-func (c *call) ids() (map[int64]bool, error) {
-	list := c.list("ids")
+func (c *call) ids() (map[int64]bool, error) { return c.idList("ids") }
+
+// idList reads a list of ids from a query; nil where it is not there.
+func (c *call) idList(name string) (map[int64]bool, error) {
+	list := c.list(name)
 	if list == nil {
 		return nil, nil
 	}
 	if len(list) > mostIDs {
-		return nil, c.bad("ids", "must hold at most 100 ids")
+		return nil, c.bad(name, "must hold at most 100 ids")
 	}
 	out := make(map[int64]bool, len(list))
 	for _, text := range list {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, c.bad("ids", "must hold numbers")
+			return nil, c.bad(name, "must hold numbers")
 		}
 		out[n] = true
 	}

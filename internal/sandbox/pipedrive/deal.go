@@ -53,6 +53,8 @@ type deal struct {
 	expected        string // date, "" none
 	labels          []int64
 	origin          string
+	channel         int64 // option of the field of channels; 0: none
+	products        []*product
 	deleted         bool
 	deletedAt       time.Time
 	archived        bool
@@ -172,7 +174,7 @@ func (p *portal) view(d *deal, keys []string) dealView {
 		Org: p.link(d.org), Stage: d.stage, Pipeline: d.pipeline, Status: d.status, Added: stampV2(d.added), Updated: stampV2(d.updatedAt()),
 		StageChanged: maybe(d.stageChanged), Probability: d.probability, LostReason: d.lostReason, VisibleTo: d.visibleTo,
 		CloseTime: maybe(d.closedAt), WonTime: maybe(d.wonAt), LostTime: maybe(d.lostAt), LocalWonDate: p.localDate(d.wonAt),
-		LocalLostDate: p.localDate(d.lostAt), LocalCloseDate: p.localDate(d.closedAt), Labels: d.labels, Origin: d.origin,
+		LocalLostDate: p.localDate(d.lostAt), LocalCloseDate: p.localDate(d.closedAt), Labels: d.labels, Origin: d.origin, Channel: maybeID(d.channel),
 		Deleted: d.deleted, Archived: d.archived, ArchiveTime: maybe(d.archivedAt), Custom: map[string]any{}}
 	if v.Labels == nil {
 		v.Labels = []int64{}
@@ -204,7 +206,7 @@ func (p *portal) include(v *dealView, d *deal, names []string) {
 		case "first_won_time":
 			v.FirstWon = opt{true, maybe(d.firstWon)}
 		case "products_count":
-			v.Products = opt{true, 0}
+			v.Products = opt{true, len(d.products)}
 		case "files_count":
 			v.Files = opt{true, 0}
 		case "notes_count":

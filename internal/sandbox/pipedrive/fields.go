@@ -72,7 +72,7 @@ func (p *portal) loadFields() []*field {
 	add("Expected close date", "expected_close_date", "date")
 	add("Label", "label_ids", "set", option{ID: 1, Label: "Hot", Color: "red"}, option{ID: 2, Label: "Warm", Color: "yellow"}, option{ID: 3, Label: "Cold", Color: "blue"})
 	add("Source origin", "origin", "varchar")
-	add("Source channel", "channel", "enum")
+	add("Source channel", "channel", "enum", p.channelOptions()...)
 	for _, name := range includable() {
 		add(strings.ReplaceAll(name, "_", " "), name, "varchar").optional = true
 	}

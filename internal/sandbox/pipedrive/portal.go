@@ -29,6 +29,7 @@ type portal struct {
 	notes      *table[*note]
 	persons    *table[*person]
 	orgs       *table[*org]
+	products   *table[*product]
 	hooks      *table[*webhook]
 	lastID     int64 // of records that the face numbers itself
 	lastChange int64
@@ -79,7 +80,7 @@ func born() time.Time { return time.Date(2021, 3, 1, 9, 0, 0, 0, time.UTC) }
 func newPortal(world *sandbox.World, tier string, now time.Time) *portal {
 	p := &portal{world: world, ids: newIDMap(world), zone: time.UTC, lastID: firstNewID,
 		deals: newTable[*deal](), activities: newTable[*activity](), notes: newTable[*note](), persons: newTable[*person](),
-		orgs: newTable[*org](), hooks: newTable[*webhook]()}
+		orgs: newTable[*org](), products: newTable[*product](), hooks: newTable[*webhook]()}
 	if zone, err := time.LoadLocation(world.Zone); err == nil {
 		p.zone = zone
 	}
@@ -123,13 +124,17 @@ func (p *portal) loadPipelines() {
 		}
 		line := &pipeline{id: p.ids.pipelines.byText[w.ID], name: w.Label, order: i, probabilities: true, added: at, updated: at}
 		p.pipelines = append(p.pipelines, line)
+		changed := w.Changed.Truncate(time.Second)
+		if changed.IsZero() {
+			changed = at
+		}
 		for _, s := range w.Stages {
 			if open(s) {
-				p.addStage(line, p.ids.stages.byText[s.ID], s.Label, s.Probability)
+				p.addStage(line, p.ids.stages.byText[s.ID], s.Label, s.Probability, changed)
 			}
 		}
 		if len(line.stages) == 0 {
-			p.addStage(line, p.ids.stages.next(), "Open", 1)
+			p.addStage(line, p.ids.stages.next(), "Open", 1, changed)
 		}
 	}
 }
@@ -137,8 +142,12 @@ func (p *portal) loadPipelines() {
 // open reports whether a world's stage is one of Pipedrive's.
 func open(s sandbox.Stage) bool { return s.Probability > 0 && s.Probability < 1 }
 
-func (p *portal) addStage(line *pipeline, id int64, name string, probability float64) {
-	s := &stage{id: id, name: name, order: len(line.stages), line: line, probability: int64(math.Round(probability * 100)), added: line.added, updated: line.updated}
+func (p *portal) addStage(line *pipeline, id int64, name string, probability float64, changed time.Time) {
+	added := line.added
+	if changed.Before(added) {
+		added = changed
+	}
+	s := &stage{id: id, name: name, order: len(line.stages), line: line, probability: int64(math.Round(probability * 100)), added: added, updated: changed}
 	line.stages = append(line.stages, s)
 	p.stages = append(p.stages, s)
 }
@@ -191,7 +200,9 @@ func (p *portal) loadDeals(now time.Time) {
 			l.reasons[o.Value] = o.Label
 		}
 	}
+	channels := p.channels()
 	for i := range p.world.Deals {
 		l.deal(&p.world.Deals[i])
+		l.sales(&p.world.Deals[i], channels)
 	}
 }
