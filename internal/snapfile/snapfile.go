@@ -14,6 +14,9 @@
 //
 // Its one rule: [Decode] gives what [Encode] was given or an error. The JSON holds a checksum of every chunk, which keeps
 // damage away from the Arrow reader (it trusts lengths), and no index passes that points nowhere.
+//
+// [WriteArchive] and [ReadArchive] do the same for a file that leaves the store: a zip of tables with names, decimals and moments
+// in UTC, for people and their tools.
 package snapfile
 
 import (
