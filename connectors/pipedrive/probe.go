@@ -16,7 +16,6 @@ const (
 	scopeActivities = "activities:read"
 	scopeUsers      = "users:read"
 	scopeRecents    = "recents:read"
-	scopeProducts   = "products:read"
 	scopeWriteDeals = "deals:full"
 	scopeWriteTasks = "activities:full"
 	scopeAdmin      = "admin"
@@ -57,10 +56,7 @@ func (c *reader) Probe(ctx context.Context) ([]connectors.Access, error) {
 
 // granted tells what cannot be tried without spending much, or without writing.
 func (c *reader) granted() []connectors.Access {
-	out := []connectors.Access{
-		{Scope: scopeRecents, Granted: c.may(scopeRecents), Cost: "stage histories from before the first sync cannot be read: policies that need them judge new deals alone"},
-		{Scope: scopeProducts, Granted: c.may(scopeProducts) && !c.noProducts.Load(), Cost: "amount-missing and amount-suspicious do not see what deals' products come to"},
-	}
+	out := []connectors.Access{{Scope: scopeRecents, Granted: c.may(scopeRecents), Cost: "stage histories from before the first sync cannot be read: policies that need them judge new deals alone"}}
 	if c.opts.ReadOnly {
 		return out
 	}

@@ -1,8 +1,11 @@
 package pipedrive
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/plumbline/plumbline/internal/crm"
@@ -24,11 +27,31 @@ func (l *lineSum) add(p product) {
 	if p.Enabled.sent && !p.Enabled.truth() {
 		return
 	}
-	amount, err := crm.ParseAmount(p.Sum.text)
-	tax, _ := crm.ParseAmount(p.Tax.text)
-	l.bad = l.bad || err != nil || l.currency != "" && l.currency != p.Currency.text ||
-		p.Billing.text != "" && p.Billing.text != once || tax != 0 && p.Taxed.text == exclusive
-	l.sum, l.currency = l.sum+amount, p.Currency.text
+	sum, ok := p.total()
+	l.bad = l.bad || !ok || l.currency != "" && l.currency != p.Currency.text
+	l.sum, l.currency = l.sum+sum, p.Currency.text
+}
+
+// cent is how far a sum may be from its price, its quantity and its discount: it is rounded.
+const cent = 0.0101
+
+// total is what a product comes to. Whether Pipedrive's sum is that of the one line is not quite said, so it must agree with the
+// line's price.
+func (p product) total() (sum crm.Amount, ok bool) {
+	sum, err := crm.ParseAmount(p.Sum.text)
+	number := func(v value) float64 {
+		f, errF := strconv.ParseFloat(cmp.Or(v.text, "0"), 64)
+		if errF != nil {
+			err = errF
+		}
+		return f
+	}
+	price, off := number(p.Price)*number(p.Quantity), number(p.Discount)
+	if p.DiscountType.text == "percentage" {
+		off *= price / 100
+	}
+	tax := number(p.Tax)
+	return sum, err == nil && math.Abs(price-off-sum.Float()) < cent && (p.Billing.text == "" || p.Billing.text == once) && (tax == 0 || p.Taxed.text != exclusive)
 }
 
 // withProducts are the open deals among records that have products to be read.

@@ -150,13 +150,17 @@ type activity struct {
 
 // product is one that is attached to a deal.
 type product struct {
-	Deal     value `json:"deal_id"`
-	Sum      value `json:"sum"` // of the line, with its discount
-	Currency value `json:"currency"`
-	Enabled  value `json:"is_enabled"` // false: it does not count
-	Billing  value `json:"billing_frequency"`
-	Tax      value `json:"tax"` // percent
-	Taxed    value `json:"tax_method"`
+	Deal         value `json:"deal_id"`
+	Sum          value `json:"sum"`
+	Price        value `json:"item_price"`
+	Quantity     value `json:"quantity"`
+	Discount     value `json:"discount"`
+	DiscountType value `json:"discount_type"` // percentage, amount
+	Currency     value `json:"currency"`
+	Enabled      value `json:"is_enabled"` // false: it does not count
+	Billing      value `json:"billing_frequency"`
+	Tax          value `json:"tax"` // percent
+	Taxed        value `json:"tax_method"`
 }
 
 type activityType struct {

@@ -19,7 +19,7 @@ type change struct {
 	at       time.Time
 	field    string
 	old, new *string
-	user     int64
+	user     int64 // 0: nobody
 	source   string
 }
 

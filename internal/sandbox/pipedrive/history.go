@@ -97,7 +97,7 @@ type changeView struct {
 	Field  string  `json:"field_key"`
 	Old    *string `json:"old_value"`
 	New    *string `json:"new_value"`
-	Actor  int64   `json:"actor_user_id"`
+	Actor  *int64  `json:"actor_user_id"`
 	Time   string  `json:"time"`
 	Source string  `json:"change_source"`
 	Agent  *string `json:"change_source_user_agent"`
@@ -105,7 +105,7 @@ type changeView struct {
 }
 
 func (ch change) view() changeView {
-	return changeView{Field: ch.field, Old: ch.old, New: ch.new, Actor: ch.user, Time: stampV1(ch.at), Source: ch.source}
+	return changeView{Field: ch.field, Old: ch.old, New: ch.new, Actor: maybeID(ch.user), Time: stampV1(ch.at), Source: ch.source}
 }
 
 // history lists a deal's changes, newest first, as far back as the account keeps them.
@@ -178,7 +178,7 @@ func (p *portal) serveFlow(c *call) (any, error) {
 	if wanted("change") || wanted("dealChange") {
 		for _, ch := range d.history(traits{}) {
 			feed = append(feed, flowItem{"dealChange", stampV1(ch.at), map[string]any{
-				"id": ch.id, "item_id": d.id, "user_id": ch.user, "field_key": ch.field, "old_value": ch.old, "new_value": ch.new,
+				"id": ch.id, "item_id": d.id, "user_id": maybeID(ch.user), "field_key": ch.field, "old_value": ch.old, "new_value": ch.new,
 				"is_bulk_update_flag": nil, "log_time": stampV1(ch.at), "change_source": ch.source, "change_source_user_agent": nil,
 				"additional_data": p.formatted(ch)}})
 		}

@@ -65,7 +65,7 @@ func TestOAuth(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	code := s.authorize(back)
 	r := s.exchange(code).is(200, "token_type", "Bearer", "expires_in", 3599, "api_domain", s.http.URL+"/pipedrive",
-		"scope", "base,deals:full,activities:full,contacts:full,products:read,users:read,recents:read,search:read,admin,deal-fields:full")
+		"scope", "base,deals:full,activities:full,contacts:full,users:read,recents:read,search:read,admin,deal-fields:full")
 	s.exchange(code).is(400, "error", "invalid_grant")
 	s.bearer = text(r.at("access_token"))
 	if len(s.bearer) < 768 {

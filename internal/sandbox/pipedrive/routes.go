@@ -21,7 +21,7 @@ type route struct {
 
 // appScopes are what the app asks for, which is all that a grant can hold.
 func appScopes() []string {
-	return []string{"base", "deals:full", "activities:full", "contacts:full", "products:read", "users:read", "recents:read", "search:read", "admin", "deal-fields:full"}
+	return []string{"base", "deals:full", "activities:full", "contacts:full", "users:read", "recents:read", "search:read", "admin", "deal-fields:full"}
 }
 
 // allScopes are what an API token may do: it has no scopes, only its user's rights bind it.
@@ -93,7 +93,7 @@ func dealRoutes() []route {
 	return []route{
 		{pattern: "GET " + deals, op: "deals.list", cost: 10, scopes: read, query: dealQuery(), serve: (*portal).serveDeals},
 		{pattern: "GET " + deals + "/archived", op: "deals.archived", cost: 20, scopes: read, query: dealQuery(), serve: (*portal).serveArchived},
-		{pattern: "GET " + deals + "/products", op: "deals.products", cost: 10, scopes: []string{"products:read"},
+		{pattern: "GET " + deals + "/products", op: "deals.products", cost: 10, scopes: []string{"products:read", "deals:read"},
 			query: listQuery("deal_ids"), serve: (*portal).serveDealProducts},
 		{pattern: "GET " + deals + "/search", op: "deals.search", cost: 20, scopes: []string{"deals:read", "search:read"}, search: true,
 			query: []string{"term", "fields", "exact_match", "person_id", "organization_id", "status", "include_fields", "limit", "cursor"}, serve: (*portal).serveDealSearch},

@@ -32,7 +32,7 @@ func (p *portal) channelOptions() []option {
 	return out
 }
 
-// sales gives a deal that was loaded the channel that it came by and what it sells.
+// sales gives a deal that was loaded the channel that it came by, who moved it and what it sells.
 func (l *loader) sales(w *sandbox.Deal, channels []string) {
 	d := l.p.deals.byID[l.p.ids.deals.byText[w.ID]]
 	if d == nil {
@@ -41,12 +41,30 @@ func (l *loader) sales(w *sandbox.Deal, channels []string) {
 	if at, ok := slices.BinarySearch(channels, w.Channel); ok {
 		d.channel = int64(at + 1)
 	}
+	l.actors(d, w)
 	for _, item := range w.LineItems {
 		l.next++
 		p := product{id: l.next, deal: d, name: item.Name, added: d.added}
 		p.sum, _ = strconv.ParseFloat(item.Amount, 64) // none is 0
 		d.products = append(d.products, &p)
 		l.p.products.add(&p)
+	}
+}
+
+// actors says who made the moves that the world tells: nobody where it names nobody.
+func (l *loader) actors(d *deal, w *sandbox.Deal) {
+	by := make(map[int64]int64, len(w.Moves))
+	for _, m := range w.Moves {
+		by[m.At.Unix()] = l.p.ids.users.byText[m.By]
+	}
+	for i := range d.changes {
+		ch := &d.changes[i]
+		switch ch.field {
+		case "stage_id", "pipeline_id", "status", "won_time", "lost_time", "close_time":
+			if user, ok := by[ch.at.Unix()]; ok {
+				ch.user = user
+			}
+		}
 	}
 }
 
