@@ -11,6 +11,7 @@ import (
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/connectors/csvfile"
 	"github.com/plumbline/plumbline/internal/crm"
+	"github.com/plumbline/plumbline/internal/daemon"
 	"github.com/plumbline/plumbline/internal/mirror"
 	"github.com/plumbline/plumbline/internal/report"
 	"github.com/plumbline/plumbline/internal/text"
@@ -19,9 +20,11 @@ import (
 // auditFlags are the flags of audit.
 type auditFlags struct {
 	csv      csvFlags
+	snapshot string // a file that snapshot export wrote
 	asOf     string
 	format   string
 	failOn   string
+	newSince string
 	severity audit.Severity
 	output   report.Format
 	several  bool // portals were asked for: their JSON is an array, however many could be audited
@@ -67,24 +70,28 @@ func newAudit(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit [NAME…]",
 		Short: "Judge what was pulled, or a file",
-		Long:  "Runs the policies over the last pull of the named portals (default: all), or over a CSV file.\nWhat cannot be judged is said, and is neither a finding nor a pass.",
+		Long:  "Runs the policies over the last pull of the named portals (default: all), over a CSV file, or over a\nfile of snapshot export, as of the moment that it shows. What cannot be judged is said, and is neither a finding nor a pass.",
 		Example: `  plumbline audit acme --fail-on high
   plumbline audit --csv deals.csv --stages "New,Demo,Won=won,Lost=lost" --format markdown
-  plumbline audit --csv deals.csv --map "id=Deal number,amount=Value,lost_reason=" --as-of 2026-09-30`,
+  plumbline audit acme --new-since q3 --fail-on medium
+  plumbline audit --csv deals.csv --map "id=Deal number,amount=Value,lost_reason=" --as-of 2026-09-30
+  plumbline audit --snapshot acme.zip`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(args); err != nil {
 				return err
 			}
-			if f.csv.file != "" {
+			if f.csv.file != "" || f.snapshot != "" {
 				return failed(a.auditFile(cmd.Context(), f))
 			}
 			return failed(a.auditPortals(cmd.Context(), f, args))
 		},
 	}
 	f.csv.bind(c, "csv", "audit a CSV `file` instead of a portal")
+	c.Flags().StringVar(&f.snapshot, "snapshot", "", "audit a `file` of snapshot export instead of a portal")
 	c.Flags().StringVar(&f.asOf, "as-of", "", "judge as of this `time` (RFC 3339, or a date: the end of that day)")
 	c.Flags().StringVar(&f.format, "format", "table", "table, json, csv, markdown or junit")
 	c.Flags().StringVar(&f.failOn, "fail-on", "", "exit 3 when there is a finding of this `severity` or above")
+	c.Flags().StringVar(&f.newSince, "new-since", "", "show and count only what is new since a `baseline`, a time, or an audit in a JSON file")
 	return c
 }
 
@@ -109,22 +116,58 @@ func (f *auditFlags) check(args []string) error {
 	if f.csv.file != "" && len(args) > 0 {
 		return usage("name portals or give --csv, not both")
 	}
+	if f.snapshot != "" && (len(args) > 0 || f.csv.file != "") {
+		return usage("name portals, or give --csv, or --snapshot: one of them")
+	}
 	return nil
 }
 
-// auditFile audits a CSV file, with the configuration's policies where there is one.
+// auditFile audits a CSV file or a snapshot's, with the configuration's policies where there is one.
 func (a *app) auditFile(ctx context.Context, f *auditFlags) error {
+	read := func() (audit.Input, error) { return a.fileInput(ctx, &f.csv, f.asOf) }
+	if f.snapshot != "" {
+		read = func() (audit.Input, error) { return a.snapshotInput(f.snapshot, f.asOf) }
+	}
+	in, err := read()
+	if err != nil {
+		return err
+	}
+	var since *ratchet
+	if f.newSince != "" {
+		if since, err = newRatchet(f.newSince, in.Snapshot.Zone(), nil, ""); err != nil {
+			return err
+		}
+	}
+	result, err := audit.Run(ctx, in)
+	if err != nil {
+		return err
+	}
+	shown := report.Audited{Result: result}
+	if since != nil {
+		shown, err = since.apply(result, nil, func(at crm.Instant) (*audit.Result, error) {
+			then := in
+			then.Now = at
+			return audit.Run(ctx, then)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return a.showAudits(f, shown)
+}
+
+// fileInput reads a CSV file for an audit as of a moment; "" is now. What could not be read of it is told.
+func (a *app) fileInput(ctx context.Context, f *csvFlags, asOf string) (in audit.Input, err error) {
 	cfg, err := a.loadConfig()
 	if err != nil {
-		return err
+		return in, err
 	}
-	list, err := a.catalogue().checks(cfg.Checks)
-	if err != nil {
-		return err
+	if in.Checks, err = a.catalogue().checks(cfg.Checks); err != nil {
+		return in, err
 	}
-	file, err := f.csv.open()
+	file, err := f.open()
 	if err != nil {
-		return err
+		return in, err
 	}
 	for _, n := range file.Notes {
 		a.tell("%s", n)
@@ -132,25 +175,18 @@ func (a *app) auditFile(ctx context.Context, f *auditFlags) error {
 	for _, r := range file.Unreadable {
 		a.warn("%s", r)
 	}
-	now := crm.At(a.now())
-	if f.asOf != "" {
-		loc, err := zone(f.csv.timezone)
+	in.Now = crm.At(a.now())
+	if asOf != "" {
+		loc, err := zone(f.timezone)
 		if err != nil {
-			return err
+			return in, err
 		}
-		if now, err = csvfile.ParseAsOf(f.asOf, loc); err != nil {
-			return usage("--as-of: %w", err)
+		if in.Now, err = csvfile.ParseAsOf(asOf, loc); err != nil {
+			return in, usage("--as-of: %w", err)
 		}
 	}
-	snap, err := mirror.Collect(ctx, file, mirror.Options{Portal: file.Portal, CRM: csvfile.Name, Facts: crm.AllFacts, Now: a.now, Log: a.log()})
-	if err != nil {
-		return err
-	}
-	result, err := audit.Run(ctx, audit.Input{Snapshot: snap, Checks: list, Now: now})
-	if err != nil {
-		return err
-	}
-	return a.showAudits(f, result)
+	in.Snapshot, err = mirror.Collect(ctx, file, mirror.Options{Portal: file.Portal, CRM: csvfile.Name, Facts: crm.AllFacts, Now: a.now, Log: a.log()})
+	return in, err
 }
 
 // auditPortals audits what was pulled of portals.
@@ -164,26 +200,23 @@ func (a *app) auditPortals(ctx context.Context, f *auditFlags, names []string) e
 	if err != nil {
 		return err
 	}
-	cycle := s.cycle(false)
-	results := []*audit.Result{}
+	ratchets, err := s.ratchets(ctx, f.newSince, portals)
+	if err != nil {
+		return err
+	}
+	list := []report.Audited{}
 	var errs []error // of portals that could not be audited; the others are shown all the same
 	for _, p := range portals {
-		var at crm.Instant
-		if f.asOf != "" {
-			if at, err = csvfile.ParseAsOf(f.asOf, p.Zone); err != nil {
-				return usage("--as-of: %w", err)
-			}
-		}
-		r, err := cycle.Audit(ctx, p, at)
+		shown, err := s.audit(ctx, p, f.asOf, ratchets[p.Name])
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		results = append(results, r)
+		list = append(list, shown)
 	}
 	f.several = len(portals) > 1
-	if len(results) > 0 {
-		err = a.showAudits(f, results...)
+	if len(list) > 0 {
+		err = a.showAudits(f, list...)
 	}
 	if len(errs) > 0 {
 		return errors.Join(errs...)
@@ -191,16 +224,41 @@ func (a *app) auditPortals(ctx context.Context, f *auditFlags, names []string) e
 	return err
 }
 
+// audit audits one portal, and looks at what was before where the audit is of now.
+func (s *shop) audit(ctx context.Context, p daemon.Portal, asOf string, since *ratchet) (out report.Audited, err error) {
+	var at crm.Instant
+	if asOf != "" {
+		if at, err = csvfile.ParseAsOf(asOf, p.Zone); err != nil {
+			return out, usage("--as-of: %w", err)
+		}
+	}
+	cycle := s.cycle(false)
+	result, err := cycle.Audit(ctx, p, at)
+	if err != nil {
+		return out, err
+	}
+	out.Result = result
+	if since != nil {
+		if out, err = s.onlyNew(ctx, cycle, p, since, result); err != nil {
+			return out, err
+		}
+	}
+	if at.IsZero() {
+		err = s.before(ctx, &out)
+	}
+	return out, err
+}
+
 // showAudits writes results and says by the exit code what they amount to.
-func (a *app) showAudits(f *auditFlags, results ...*audit.Result) error {
+func (a *app) showAudits(f *auditFlags, results ...report.Audited) error {
 	w, err := a.catalogue().words()
 	if err != nil {
 		return err
 	}
 	if f.several && f.output == report.JSON {
-		err = report.WriteJSON(a.stdout, auditViews(w, results))
+		err = report.AuditArray(a.stdout, w, results...)
 	} else {
-		err = report.Audits(a.stdout, f.output, w, a.style(), results...)
+		err = report.AuditsBeside(a.stdout, f.output, w, a.style(), results...)
 	}
 	if err != nil {
 		return err

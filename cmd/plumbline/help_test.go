@@ -61,9 +61,9 @@ func TestCommandsThatThereAre(t *testing.T) {
 	walk(testRoot())
 	slices.Sort(got)
 	want := []string{
-		"apply", "approve", "audit", "completion bash", "completion fish", "completion powershell", "completion zsh", "config check", "config example", "config schema", "demo", "findings",
-		"help", "journal", "journal verify", "plan", "policies explain", "policies list", "policies test", "portal add", "portal check", "portal connect", "portal list", "reject", "sandbox", "serve", "sync",
-		"undo", "version",
+		"apply", "approve", "audit", "baseline clear", "baseline set", "baseline show", "completion bash", "completion fish", "completion powershell", "completion zsh", "config check", "config example", "config schema", "demo", "explain", "findings",
+		"help", "journal", "journal verify", "plan", "policies explain", "policies list", "policies test", "portal add", "portal check", "portal connect", "portal list", "reject", "sandbox", "serve", "snapshot export", "snapshot import", "sync",
+		"undo", "version", "waive",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("commands:\n got %q\nwant %q", got, want)

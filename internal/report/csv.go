@@ -13,7 +13,7 @@ import (
 )
 
 // auditsCSV writes one line per finding. Cells that a spreadsheet would take for a formula are quoted by an apostrophe.
-func auditsCSV(w io.Writer, words *text.Words, results []*audit.Result) error {
+func auditsCSV(w io.Writer, words *text.Words, results []Audited) error {
 	c := csv.NewWriter(w)
 	head := []string{"portal", "finding", "policy", "severity", "kind", "id", "name", "pipeline", "stage", "owner", "message", "value", "currency", "since", "waived", "fix", "url"}
 	if err := c.Write(head); err != nil {
@@ -85,10 +85,10 @@ type junitMessage struct {
 
 // auditsJUnit writes a suite per portal with a case per policy: failed when it found something unwaived, skipped when it
 // could judge nothing. An incomplete audit is an error of its own, so that no build goes green on half the data.
-func auditsJUnit(w io.Writer, words *text.Words, results []*audit.Result) error {
+func auditsJUnit(w io.Writer, words *text.Words, results []Audited) error {
 	var doc junitSuites
 	for _, r := range results {
-		doc.Suites = append(doc.Suites, junitPortal(words, r))
+		doc.Suites = append(doc.Suites, junitPortal(words, r.Result))
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err

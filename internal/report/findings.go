@@ -37,10 +37,14 @@ func Findings(w io.Writer, f Format, words *text.Words, style Style, list []Kept
 		return WriteJSON(w, views)
 	case CSV:
 		c := csv.NewWriter(w)
-		rows := [][]string{{"portal", "finding", "policy", "severity", "kind", "id", "name", "pipeline", "stage", "owner", "message", "opened", "resolved", "state"}}
+		rows := [][]string{{"portal", "finding", "policy", "severity", "kind", "id", "name", "pipeline", "stage", "owner", "message", "opened", "resolved", "state", "waived_until", "waived_by", "waived"}}
 		for _, k := range list {
+			until, by, reason := "", "", ""
+			if k.Waived != nil {
+				until, by, reason = k.Waived.Until.String(), k.Waived.Author, k.Waived.Reason
+			}
 			row := []string{k.Subject.Portal, k.ID, k.Policy, k.Severity.String(), string(k.Subject.Kind), k.Subject.ID, k.Name, k.PipelineName,
-				k.StageName, k.OwnerName, words.Sentence(k.Finding), k.Opened.String(), k.Resolved.String(), k.State}
+				k.StageName, k.OwnerName, words.Sentence(k.Finding), k.Opened.String(), k.Resolved.String(), k.State, until, by, reason}
 			for i, cell := range row {
 				row[i] = noFormula(cell)
 			}

@@ -11,18 +11,19 @@ import (
 )
 
 // auditsMarkdown writes a section per portal: score, incomplete parts, findings by policy and what could not be judged.
-func auditsMarkdown(w io.Writer, words *text.Words, results []*audit.Result) error {
+func auditsMarkdown(w io.Writer, words *text.Words, results []Audited) error {
 	var b strings.Builder
-	for _, r := range results {
-		portalMarkdown(&b, words, r)
+	for _, a := range results {
+		portalMarkdown(&b, words, a)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func portalMarkdown(b *strings.Builder, words *text.Words, r *audit.Result) {
+func portalMarkdown(b *strings.Builder, words *text.Words, a Audited) {
+	r := a.Result
 	fmt.Fprintf(b, "# %s (%s)\n\n", escape(r.Portal), r.CRM)
-	fmt.Fprintf(b, "As of %s. %s read. Value at risk: %s.\n\n", r.AsOf.Time().Format("2 January 2006 15:04 MST"), text.Plural(int(r.Read["deals"].Read), "deal"), text.Sum(r.ValueAtRisk))
+	fmt.Fprintf(b, "As of %s. %s read. Value at risk: %s.\n\n", r.AsOf.Time().Format("2 January 2006 15:04 MST"), text.Plural(int(r.Read["deals"].Read), "deal"), worth(r))
 	if !r.Complete {
 		b.WriteString("**Incomplete: this is not the whole portal, and no clean bill.**\n\n")
 		for _, g := range r.Incomplete {
@@ -31,6 +32,17 @@ func portalMarkdown(b *strings.Builder, words *text.Words, r *audit.Result) {
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(b, "**%s**\n\n", scoreLine(r))
+	for _, line := range a.beside() {
+		fmt.Fprintf(b, "%s\n\n", escape(strings.TrimSpace(line)))
+	}
+	familyMarkdown(b, r)
+	if lines := GainLines(words, r, 0); len(lines) > 0 {
+		b.WriteString("## What would raise the score\n\n")
+		for _, line := range lines {
+			fmt.Fprintf(b, "- %s\n", escape(line))
+		}
+		b.WriteString("\nEach by itself. Where other findings hold the same deals down they do not add up.\n\n")
+	}
 	for _, id := range policies(r) {
 		policyMarkdown(b, words, r, id)
 	}
@@ -44,6 +56,24 @@ func portalMarkdown(b *strings.Builder, words *text.Words, r *audit.Result) {
 	if len(r.UnclassifiedLosses) > 0 {
 		fmt.Fprintf(b, "Loss reasons that nobody can classify: %s. Name them in the portal's `loss_reasons`.\n\n", escape(unclassified(r)))
 	}
+}
+
+// familyMarkdown is a table of the score's families with their cases.
+func familyMarkdown(b *strings.Builder, r *audit.Result) {
+	if len(r.ScoreParts) == 0 {
+		return
+	}
+	b.WriteString("| family | points lost | of | judged | cases | money in them |\n|---|---|---|---|---|---|\n")
+	for _, p := range r.ScoreParts {
+		cases, value := "-", "-"
+		for _, c := range r.Cases {
+			if c.Family == p.Family {
+				cases, value = text.Thousands(int64(c.Cases)), text.Sum(c.Value)
+			}
+		}
+		fmt.Fprintf(b, "| %s | %.1f | %.0f | %s | %s | %s |\n", p.Family, p.Lost, p.Points, text.Thousands(int64(p.Judged)), cases, value)
+	}
+	b.WriteByte('\n')
 }
 
 func policyMarkdown(b *strings.Builder, words *text.Words, r *audit.Result, id string) {

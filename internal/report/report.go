@@ -38,21 +38,30 @@ func ParseFormat(s string, allowed ...Format) (Format, error) {
 
 // Audits writes results in a format. One result is written as one JSON object, several as an array.
 func Audits(w io.Writer, f Format, words *text.Words, style Style, results ...*audit.Result) error {
+	list := make([]Audited, len(results))
+	for i, r := range results {
+		list[i].Result = r
+	}
+	return AuditsBeside(w, f, words, style, list...)
+}
+
+// AuditsBeside is [Audits] of results with what is known beside them.
+func AuditsBeside(w io.Writer, f Format, words *text.Words, style Style, list ...Audited) error {
 	switch f {
 	case JSON:
-		return auditsJSON(w, words, results)
+		return auditsJSON(w, words, list)
 	case CSV:
-		return auditsCSV(w, words, results)
+		return auditsCSV(w, words, list)
 	case Markdown:
-		return auditsMarkdown(w, words, results)
+		return auditsMarkdown(w, words, list)
 	case JUnit:
-		return auditsJUnit(w, words, results)
+		return auditsJUnit(w, words, list)
 	default:
-		for i, r := range results {
+		for i, a := range list {
 			if i > 0 {
 				fmt.Fprintln(w)
 			}
-			if err := auditTable(w, words, style, r); err != nil {
+			if err := auditTable(w, words, style, a); err != nil {
 				return err
 			}
 		}
@@ -60,19 +69,26 @@ func Audits(w io.Writer, f Format, words *text.Words, style Style, results ...*a
 	}
 }
 
-func auditsJSON(w io.Writer, words *text.Words, results []*audit.Result) error {
-	views := make([]auditView, len(results))
-	for i, r := range results {
-		views[i] = newAuditView(words, r)
+func auditsJSON(w io.Writer, words *text.Words, list []Audited) error {
+	if len(list) == 1 {
+		return WriteJSON(w, newAuditView(words, list[0]))
 	}
-	if len(views) == 1 {
-		return WriteJSON(w, views[0])
+	return AuditArray(w, words, list...)
+}
+
+// AuditArray writes results as a JSON array, however many they are.
+func AuditArray(w io.Writer, words *text.Words, list ...Audited) error {
+	views := make([]auditView, len(list))
+	for i, a := range list {
+		views[i] = newAuditView(words, a)
 	}
 	return WriteJSON(w, views)
 }
 
 // AuditJSON returns the published JSON form of a result, for documents that contain several parts.
-func AuditJSON(words *text.Words, r *audit.Result) any { return newAuditView(words, r) }
+func AuditJSON(words *text.Words, r *audit.Result) any {
+	return newAuditView(words, Audited{Result: r})
+}
 
 // WriteJSON writes a value as indented JSON with a line end, leaving <, > and & as they are.
 func WriteJSON(w io.Writer, v any) error {
@@ -92,17 +108,26 @@ type auditView struct {
 	Findings    []findingView         `json:"findings"`
 	Unknown     []unknownView         `json:"unknown"`
 	Pipelines   []audit.PipelineStats `json:"pipelines"`
+	New         *NewSince             `json:"new_since,omitempty"`
+	Trend       *audit.Trend          `json:"trend,omitempty"`
 	Losses      []audit.TextCount     `json:"unclassified_losses"`
 }
 
 type findingView struct {
 	audit.Finding
+	Waived  *waivedView `json:"waived"`
 	Subject subjectView `json:"subject"`
 	Message string      `json:"message"`
 	Fix     *fixView    `json:"fix"`
 	// Dropped from the outer object: they are the subject's.
 	Name *struct{} `json:"name,omitempty"`
 	URL  *struct{} `json:"url,omitempty"`
+}
+
+type waivedView struct {
+	Reason string      `json:"reason"`
+	Author string      `json:"author"`
+	Until  crm.Instant `json:"until"`
 }
 
 type subjectView struct {
@@ -140,9 +165,10 @@ type subjectRef struct {
 	ID   string   `json:"id"`
 }
 
-func newAuditView(words *text.Words, r *audit.Result) auditView {
+func newAuditView(words *text.Words, a Audited) auditView {
+	r := a.Result
 	v := auditView{
-		Result: r, Incomplete: notNil(r.Incomplete), ScoreParts: notNil(r.ScoreParts), ValueAtRisk: notNil(r.ValueAtRisk),
+		Result: r, New: a.New, Trend: a.Trend, Incomplete: notNil(r.Incomplete), ScoreParts: notNil(r.ScoreParts), ValueAtRisk: notNil(r.ValueAtRisk),
 		Missing: notNil(r.MissingNeeds), Pipelines: notNil(r.Pipelines), Losses: notNil(r.UnclassifiedLosses),
 		Findings: make([]findingView, len(r.Findings)), Unknown: make([]unknownView, len(r.Unknown)),
 	}
@@ -159,6 +185,9 @@ func newFindingView(words *text.Words, f audit.Finding) findingView {
 	v := findingView{Finding: f, Message: words.Sentence(f), Subject: subjectView{Kind: f.Subject.Kind, ID: f.Subject.ID, Name: f.Name}}
 	if f.URL != "" {
 		v.Subject.URL = &f.URL
+	}
+	if w := f.Waived; w != nil {
+		v.Waived = &waivedView{w.Reason, w.Author, w.Until}
 	}
 	if f.Facts == nil {
 		v.Facts = audit.Facts{}

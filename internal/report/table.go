@@ -59,18 +59,23 @@ func printable(s string) string {
 	}, s)
 }
 
-func auditTable(w io.Writer, words *text.Words, style Style, r *audit.Result) error {
+func auditTable(w io.Writer, words *text.Words, style Style, a Audited) error {
+	r := a.Result
 	heading(w, r)
-	if len(r.Findings) > 0 {
+	for _, line := range slices.Concat(a.beside(), GainLines(words, r, mostGains)) {
+		fmt.Fprintln(w, printable(line))
+	}
+	switch {
+	case len(live(r)) > 0:
 		fmt.Fprintln(w)
-		if err := policyGrid(w, words, style, r); err != nil {
+		if err := policyGrid(w, words, style, a); err != nil {
 			return err
 		}
 		fmt.Fprintln(w)
 		if err := caseGrid(w, words, style, r); err != nil {
 			return err
 		}
-	} else if r.Complete {
+	case a.New == nil && r.Complete:
 		fmt.Fprintln(w, "No findings.")
 	}
 	for _, m := range r.MissingNeeds {
@@ -125,7 +130,7 @@ func heading(w io.Writer, r *audit.Result) {
 	for _, p := range r.Pipelines {
 		open += p.OpenDeals
 	}
-	fmt.Fprintf(w, "%s, %s open; value at risk %s\n", line, text.Thousands(int64(open)), text.Sum(r.ValueAtRisk))
+	fmt.Fprintf(w, "%s, %s open; value at risk %s\n", line, text.Thousands(int64(open)), worth(r))
 	if !r.Complete {
 		fmt.Fprintln(w, "INCOMPLETE: this is not the whole portal, and no clean bill.")
 		for _, g := range r.Incomplete {
@@ -156,8 +161,8 @@ func scoreLine(r *audit.Result) string {
 	if len(parts) > 0 {
 		line += ": " + strings.Join(parts, ", ")
 	}
-	if r.PoliciesOff > 0 {
-		line += fmt.Sprintf("; %s off, worth %.1f points", strings.Replace(text.Plural(r.PoliciesOff, "policy"), "policys", "policies", 1), r.PointsOff)
+	if off := OffLine(r); off != "" {
+		line += "; " + off
 	}
 	return line
 }
@@ -169,29 +174,22 @@ func whyNoScore(r *audit.Result) string {
 	return "too little could be judged"
 }
 
-// policyGrid has one row per policy with findings.
-func policyGrid(w io.Writer, words *text.Words, style Style, r *audit.Result) error {
+// policyGrid has one row per policy with findings: how many, on how many records judged, and the money in those records.
+func policyGrid(w io.Writer, words *text.Words, style Style, a Audited) error {
 	type line struct {
 		id       string
 		n        int
 		severity audit.Severity
-		value    map[string]crm.Amount
 	}
 	byID := map[string]*line{}
-	for _, f := range r.Findings {
-		if f.Waived != nil {
-			continue
-		}
+	for _, f := range live(a.Result) {
 		l := byID[f.Policy]
 		if l == nil {
-			l = &line{id: f.Policy, value: map[string]crm.Amount{}}
+			l = &line{id: f.Policy}
 			byID[f.Policy] = l
 		}
 		l.n++
 		l.severity = max(l.severity, f.Severity)
-		if !f.Value.IsZero() {
-			l.value[f.Value.Currency] += f.Value.Amount
-		}
 	}
 	var lines []*line
 	for _, l := range byID {
@@ -200,31 +198,18 @@ func policyGrid(w io.Writer, words *text.Words, style Style, r *audit.Result) er
 	slices.SortFunc(lines, func(a, b *line) int {
 		return cmp.Or(-cmp.Compare(a.severity, b.severity), -cmp.Compare(a.n, b.n), cmp.Compare(a.id, b.id))
 	})
+	value := a.valueByPolicy()
 	var rows [][]string
 	for _, l := range lines {
-		j := r.Judged[l.id]
-		rows = append(rows, []string{l.severity.String(), l.id, text.Thousands(int64(l.n)), text.Thousands(int64(j.Judged)), text.Thousands(int64(j.Unknown)), sums(l.value), words.Title(l.id)})
+		j := a.Judged[l.id]
+		rows = append(rows, []string{l.severity.String(), l.id, text.Thousands(int64(l.n)), text.Thousands(int64(j.Judged)), text.Thousands(int64(j.Unknown)), text.Sum(value[l.id]), words.Title(l.id)})
 	}
 	return Grid(w, style, []string{"SEVERITY", "POLICY", "FOUND", "JUDGED", "UNKNOWN", "VALUE", "WHAT"}, rows)
 }
 
-func sums(m map[string]crm.Amount) string {
-	var list []crm.Money
-	for c, a := range m {
-		list = append(list, crm.Money{Amount: a, Currency: c})
-	}
-	slices.SortFunc(list, func(a, b crm.Money) int { return cmp.Compare(a.Currency, b.Currency) })
-	return text.Sum(list)
-}
-
 // caseGrid has one row per case: what leads it, worst and dearest first.
 func caseGrid(w io.Writer, words *text.Words, style Style, r *audit.Result) error {
-	var leads []audit.Finding
-	for _, f := range r.Findings {
-		if f.Waived == nil && (f.Lead || f.Case == "") {
-			leads = append(leads, f)
-		}
-	}
+	leads := leading(live(r))
 	slices.SortStableFunc(leads, func(a, b audit.Finding) int {
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), -cmp.Compare(a.Value.Amount, b.Value.Amount), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Subject.ID, b.Subject.ID))
 	})

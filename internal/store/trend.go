@@ -73,3 +73,12 @@ func (db *DB) FiguresAt(ctx context.Context, portal string, at crm.Instant) (*au
 	}
 	return nil, fmt.Errorf("load the figures of portal %s: %w", portal, err)
 }
+
+// FirstAudit returns the first moment that an audit of a portal judged; none where there was no audit.
+func (db *DB) FirstAudit(ctx context.Context, portal string) (crm.Instant, error) {
+	first, _, err := db.audited(ctx, portal)
+	if err != nil {
+		return 0, fmt.Errorf("read the audits of portal %s: %w", portal, err)
+	}
+	return first, nil
+}
