@@ -29,7 +29,7 @@ type estimateView struct {
 
 // estimatePortals tells what a full pull of each portal will cost, and what it cost to find that out.
 func (a *app) estimatePortals(ctx context.Context, s *shop, names []string, f report.Format, wait bool) error {
-	portals, err := s.portals(ctx, names)
+	portals, err := s.connected(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/plumbline/plumbline/internal/daemon"
 	"github.com/plumbline/plumbline/internal/oauth"
 	"github.com/plumbline/plumbline/internal/report"
+	"github.com/plumbline/plumbline/internal/store"
 	"github.com/plumbline/plumbline/internal/text"
 )
 
@@ -34,7 +34,7 @@ func crmFlag(c *cobra.Command) func(name string, cfg *config.Config) (connectors
 	}
 	crm := c.Flags().String("crm", "", "which CRM it is: "+strings.Join(names, ", "))
 	return func(name string, cfg *config.Config) (connectors.Type, error) {
-		if !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(name) {
+		if !portalName().MatchString(name) {
 			return connectors.Type{}, usage("portal name %q: use lower-case letters, digits, - and _", name)
 		}
 		p, configured := cfg.Portal(name)
@@ -63,7 +63,17 @@ func (a *app) openFor(ctx context.Context, name string, kind func(string, *confi
 		return nil, connectors.Type{}, err
 	}
 	s, err := a.openWith(ctx, cfg)
-	return s, t, err
+	if err != nil {
+		return nil, t, err
+	}
+	imported, err := s.imported(ctx, name)
+	if err == nil && imported {
+		err = usage("portal %s was imported from a file: connect the account under another name", name)
+	}
+	if err != nil {
+		return nil, t, errors.Join(err, s.Close())
+	}
+	return s, t, nil
 }
 
 func newPortalConnect(a *app) *cobra.Command {
@@ -187,7 +197,7 @@ type portalView struct {
 	Name    string `json:"name"`
 	CRM     string `json:"crm"`
 	Group   string `json:"group"`
-	Auth    string `json:"connected_by"` // oauth, token, token file, "" not connected
+	Auth    string `json:"connected_by"` // oauth, token, token file, snapshot (imported, not connected), "" not connected
 	Account string `json:"account"`
 	Synced  string `json:"last_sync"`
 	State   string `json:"state"`
@@ -225,6 +235,9 @@ func (s *shop) stands(ctx context.Context, name string) (portalView, error) {
 	for _, k := range kept {
 		if k.Name == name {
 			v.Auth, v.Account, v.State = k.Auth, k.Account, "connected"
+			if k.Auth == store.AuthSnapshot {
+				v.State = "imported from a file"
+			}
 			if !k.Revoked.IsZero() {
 				v.State = "revoked by the CRM: connect again"
 			}
@@ -270,7 +283,7 @@ func newPortalCheck(a *app) *cobra.Command {
 }
 
 func (a *app) checkPortals(ctx context.Context, s *shop, names []string) error {
-	portals, err := s.portals(ctx, names)
+	portals, err := s.connected(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func newApply(a *app) *cobra.Command {
 				return failed(err)
 			}
 		}
-		portals, err := s.portals(cmd.Context(), args)
+		portals, err := s.connected(cmd.Context(), args)
 		if err != nil {
 			return failed(err)
 		}

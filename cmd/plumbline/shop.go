@@ -193,13 +193,29 @@ func (s *shop) portal(ctx context.Context, name string) (daemon.Portal, error) {
 	if _, err := vocabulary.NewClassifier(phrases); err != nil {
 		return daemon.Portal{}, usage("portal %s: loss_reasons: %w", p.Name, err)
 	}
+	imported, err := s.imported(ctx, name)
+	if err != nil {
+		return daemon.Portal{}, err
+	}
+	if imported {
+		p.Schedule = "" // nothing comes by itself
+	}
 	return daemon.Portal{
-		Name: p.Name, CRM: p.CRM, Cron: p.Schedule, Zone: loc, Checks: list, Facts: facts(list), LossPhrases: phrases,
+		Name: p.Name, CRM: p.CRM, Imported: imported, Cron: p.Schedule, Zone: loc, Checks: list, Facts: facts(list), LossPhrases: phrases,
 		Connect: func(ctx context.Context) (connectors.Connector, *mirror.Meter, error) {
 			return s.connect(ctx, p, false)
 		},
 		Plan: func(now time.Time) remedy.Options { return s.rules(p, list, loc, now) },
 	}, nil
+}
+
+// imported reports whether a portal's snapshots came from files.
+func (s *shop) imported(ctx context.Context, name string) (bool, error) {
+	kept, err := s.db.Portal(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return kept.Auth == store.AuthSnapshot, err
 }
 
 // connect opens a portal's connection with whatever authorises it.

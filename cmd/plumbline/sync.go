@@ -70,7 +70,7 @@ type syncView struct {
 }
 
 func (a *app) syncPortals(ctx context.Context, s *shop, names []string, f syncFlags) error {
-	portals, err := s.portals(ctx, names)
+	portals, err := s.connected(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ type Portal struct {
 	LossPhrases map[string][]string
 	// Plan gives the rules of a plan at a moment; freezes and write windows depend on it.
 	Plan func(now time.Time) remedy.Options
+	// Imported is true for a portal whose snapshots came from files: there is no CRM to call. It is judged as of the moment
+	// that its newest snapshot shows, and every step of its plan is a person's.
+	Imported bool
 }
 
 // Cycle does the parts of a portal's cycle. The commands use it as the daemon does.
@@ -50,6 +53,9 @@ type Cycle struct {
 // ErrNothingPulled tells that a portal was never synced.
 var ErrNothingPulled = errors.New("nothing was pulled yet: run plumbline sync")
 
+// ErrImported tells that a portal's snapshots came from files, so that there is no CRM to read or to write.
+var ErrImported = errors.New("it was imported from a file, there is no CRM account to call; connect the account under another name")
+
 // Pull is how a sync is done.
 type Pull struct {
 	Full     bool
@@ -58,6 +64,9 @@ type Pull struct {
 
 // Sync brings what is kept of a portal up to date.
 func (c *Cycle) Sync(ctx context.Context, p Portal, how Pull) (crm.Sync, error) {
+	if p.Imported {
+		return crm.Sync{}, fmt.Errorf("sync %s: %w", p.Name, ErrImported)
+	}
 	var out crm.Sync
 	err := c.hold(ctx, p.Name, func(ctx context.Context) error {
 		conn, meter, err := p.Connect(ctx)
@@ -77,6 +86,9 @@ func (c *Cycle) Sync(ctx context.Context, p Portal, how Pull) (crm.Sync, error) 
 
 // Estimate tells what a full pull of a portal will cost.
 func (c *Cycle) Estimate(ctx context.Context, p Portal) (connectors.Estimate, error) {
+	if p.Imported {
+		return connectors.Estimate{}, fmt.Errorf("estimate %s: %w", p.Name, ErrImported)
+	}
 	var out connectors.Estimate
 	err := c.hold(ctx, p.Name, func(ctx context.Context) error {
 		conn, _, err := p.Connect(ctx)
@@ -145,6 +157,9 @@ func (c *Cycle) input(ctx context.Context, p Portal, at crm.Instant) (in audit.I
 	if in.Snapshot == nil {
 		return in, ErrNothingPulled
 	}
+	if p.Imported && at.IsZero() {
+		in.Now = in.Snapshot.Taken
+	}
 	in.Waivers, err = c.Store.Waivers(ctx, p.Name, in.Now)
 	return in, err
 }
@@ -163,11 +178,15 @@ func (c *Cycle) Plan(ctx context.Context, p Portal, r *audit.Result, who string,
 	opts.FallbackOwner = userID(snap.Schema, opts.FallbackOwner)
 	var plan *remedy.Plan
 	err = c.hold(ctx, p.Name, func(ctx context.Context) error {
-		conn, _, err := p.Connect(ctx)
-		if err != nil {
-			return err
+		var editor connectors.Editor // without one every step is a person's
+		if !p.Imported {
+			conn, _, err := p.Connect(ctx)
+			if err != nil {
+				return err
+			}
+			editor, _ = conn.(connectors.Editor)
 		}
-		editor, _ := conn.(connectors.Editor) // without one every step is a person's
+		var err error
 		plan, err = remedy.NewPlan(ctx, remedy.Input{
 			Result: r, Schema: snap.Schema, Editor: editor, Store: c.Store, Words: c.Words, Now: c.Now(), Contact: contact(snap), Options: opts,
 		})
@@ -225,6 +244,9 @@ func (c *Cycle) Undo(ctx context.Context, p Portal, run Run, sel remedy.Selectio
 }
 
 func (c *Cycle) write(ctx context.Context, p Portal, run Run, what string, do func(context.Context, remedy.Application) (*remedy.Result, error)) (*remedy.Result, error) {
+	if p.Imported {
+		return nil, fmt.Errorf("%s %s: %w", what, p.Name, ErrImported)
+	}
 	var out *remedy.Result
 	err := c.hold(ctx, p.Name, func(ctx context.Context) error {
 		conn, _, err := p.Connect(ctx)
