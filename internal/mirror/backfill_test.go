@@ -374,3 +374,47 @@ func TestBackfillThatCannot(t *testing.T) {
 		t.Errorf("later: %+v", out)
 	}
 }
+
+// What a changelog tells beside the moves comes into the snapshot, and stays there for as long as the deal shows it: a close date
+// that is changed is asked for again, at the price of that one deal.
+func TestBackfillTellsDatesAndClosers(t *testing.T) {
+	world := moved(2, 2, 0)
+	for i := range world.Deals {
+		d := &world.Deals[i]
+		d.CloseDate = begun.AddDate(0, 0, 20)
+		d.Dates = []sandbox.DateChange{{At: d.Created, To: begun.AddDate(0, 0, 5), Source: "CRM_UI"}, {At: d.Created.AddDate(0, 0, 3), To: d.CloseDate, Source: "CRM_UI"}}
+		d.Moves[len(d.Moves)-1].By = "61"
+	}
+	still := world.Deals[0] // never moved: its way is known without its changelog, the values of its date are not
+	still.ID, still.Stage, still.Moves = "900", "11", still.Moves[:1]
+	world.Deals = append(world.Deals, still)
+	f := newFill(t, world, 100_000)
+	f.sync(t)
+	if out := f.backfill(t, f.options()); out.Read != 5 || out.Waiting != 0 || out.Known != 5 {
+		t.Fatalf("the backfill came to %+v", out)
+	}
+	look := func(id string, dates int, closer string, known crm.Fact) {
+		t.Helper()
+		snap := f.snapshot(t)
+		i, ok := snap.Find(id)
+		if d := snap.Export(i); !ok || len(d.Dates) != dates || d.Closer != closer || d.Known&(crm.FactDates|crm.FactCloser) != known {
+			t.Errorf("deal %s: dates %v, closer %q, known %b; want %d, %q, %b", id, d.Dates, d.Closer, d.Known, dates, closer, known)
+		}
+	}
+	look("101", 2, "", crm.FactDates)
+	look("103", 2, "61", crm.FactDates|crm.FactCloser)
+	look("900", 2, "", crm.FactDates)
+	f.pass(time.Hour)
+	f.write(t, "101", crm.FieldCloseDate, "2027-03-01")
+	f.write(t, "103", crm.FieldAmount, "7")
+	f.write(t, "900", crm.FieldAmount, "7")
+	f.pass(time.Hour)
+	f.sync(t)
+	look("101", 0, "", 0)
+	look("103", 2, "61", crm.FactDates|crm.FactCloser)
+	look("900", 2, "", crm.FactDates)
+	if out := f.backfill(t, f.options()); out.Read != 1 || out.Waiting != 0 || f.asked[len(f.asked)-1] != "101" {
+		t.Errorf("the backfill came to %+v and asked for %v", out, f.asked)
+	}
+	look("101", 3, "", crm.FactDates)
+}

@@ -33,9 +33,10 @@ func (r *run) settle(d *crm.Deal) {
 	r.hideOwnTask(d, before)
 }
 
-// remember keeps what was told of a deal alone, for a CRM whose walks do not tell it: who closed it, while it stays closed as it
-// was, and the values of its close date, while it shows the last of them. One that shows another value is to be asked again:
-// who set it, and what lay between, no walk tells.
+// remember keeps what a CRM does not tell again. When something happened first, a walk may tell only while it is the only one of
+// its kind. What was told of a deal alone stays: who closed it, while it is closed as it was, and the values of its close date,
+// while it shows the last of them. One that shows another value is to be asked again: who set it, and what lay between, no walk
+// tells.
 func remember(d, before *crm.Deal, asked crm.Fact) {
 	told := func(f crm.Fact) bool { return asked.Has(f) && before.Known.Has(f) && !d.Known.Has(f) }
 	status := func(d *crm.Deal) crm.Status {
@@ -49,6 +50,18 @@ func remember(d, before *crm.Deal, asked crm.Fact) {
 	}
 	if told(crm.FactDates) && d.Known.Has(crm.FactCloseDate) && d.CloseDate == before.CloseDate {
 		d.Dates, d.Known = before.Dates, d.Known|crm.FactDates
+	}
+	for _, first := range []struct {
+		fact crm.Fact
+		was  crm.Instant
+		is   *crm.Instant
+	}{
+		{crm.FactFirstTouch, before.FirstTouch, &d.FirstTouch}, {crm.FactFirstMeeting, before.FirstMeeting, &d.FirstMeeting},
+		{crm.FactFirstMail, before.FirstMail, &d.FirstMail},
+	} {
+		if told(first.fact) && !first.was.IsZero() {
+			*first.is, d.Known = first.was, d.Known|first.fact
+		}
 	}
 }
 
