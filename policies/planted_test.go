@@ -71,7 +71,7 @@ func findings(t *testing.T, w *sandbox.World) []string {
 func read(t *testing.T, w *sandbox.World) *crm.Snapshot {
 	t.Helper()
 	schema := crm.Schema{
-		Currency: w.Currency, Zone: w.Zone, UsersKnown: true, ClosedStages: true,
+		Currency: w.Currency, Zone: w.Zone, UsersKnown: true, ClosedStages: true, CloseDateDefault: crm.MonthEnd, OneCloseDate: true,
 		LossReason:  crm.LossReason{Kind: crm.LossText, Field: "closed_lost_reason", Writable: true},
 		ShippedSets: [][]string{{"Appointment Scheduled", "Qualified To Buy", "Presentation Scheduled", "Decision Maker Bought-In", "Contract Sent"}},
 	}
@@ -127,6 +127,7 @@ func readDeal(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 		out.Moves = append(out.Moves, crm.StageMove{Stage: m.Stage, At: crm.At(m.At), Origin: origin(m.Source)})
 	}
 	out.StageEntry = out.Moves[len(out.Moves)-1].At
+	readDates(&out, d)
 	if closed(w, d) {
 		out.Closed = out.StageEntry
 	}
@@ -137,6 +138,19 @@ func readDeal(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 		}
 	}
 	return out
+}
+
+// readDates reads every value of the close date. Where the world does not tell them, it was set with the last move.
+func readDates(out *crm.Deal, d *sandbox.Deal) {
+	for _, c := range d.Dates {
+		out.Dates = append(out.Dates, crm.DateChange{At: crm.At(c.At), To: crm.At(c.To), Origin: origin(c.Source)})
+	}
+	if len(d.Dates) == 0 && out.StageEntry > out.Created {
+		out.Dates = append(out.Dates, crm.DateChange{At: out.Created})
+	}
+	if len(d.Dates) == 0 && !d.CloseDate.IsZero() {
+		out.Dates = append(out.Dates, crm.DateChange{At: out.StageEntry, To: out.CloseDate, Origin: crm.OriginPerson})
+	}
 }
 
 func readActivity(d *crm.Deal, a sandbox.Activity, now time.Time) {

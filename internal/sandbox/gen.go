@@ -62,6 +62,7 @@ type maker struct {
 	odds   *rand.Rand // for what is planted in probabilities
 	names  *rand.Rand // for what is planted in names and flags of stages
 	whys   *rand.Rand // for what is planted in losses
+	dates  *rand.Rand // for what is planted in dates, amounts, paths and names of deals
 }
 
 func newMaker(opts GenOptions, without map[string]bool) *maker {
@@ -71,6 +72,7 @@ func newMaker(opts GenOptions, without map[string]bool) *maker {
 	g.choosePlanOfOdds(without)
 	g.choosePlanOfLosses(without)
 	g.choosePlanOfBoards()
+	g.choosePlanOfDates()
 	return g
 }
 

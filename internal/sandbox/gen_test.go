@@ -70,7 +70,7 @@ func TestEveryPolicyCanBePlantedAlone(t *testing.T) {
 		for _, p := range w.Truth {
 			implied := p.Policy == staleInStage && policy == openTooLong || p.Policy == openTooLong && policy == staleInStage ||
 				p.Policy == probabilityMiscalibrated && policy == probabilityUnset || p.Policy == noStageTimeLimit ||
-				p.Policy == lossOtherBare && policy == lossOtherOverused
+				p.Policy == closeDateTooSoon && policy == closeDateDefault || p.Policy == lossOtherBare && policy == lossOtherOverused
 			if p.Policy != policy && !implied {
 				t.Errorf("%s: brings %s", policy, p.Policy)
 			}

@@ -67,6 +67,7 @@ func judgeWorld(t *testing.T, w *World) *judge {
 	j.losses(all)
 	j.odds(all)
 	j.names()
+	j.dates(all)
 	for p := range w.Pipelines {
 		mine := slices.DeleteFunc(slices.Clone(all), func(d past) bool { return d.at.pipeline != p || d.deal.Archived })
 		var own []past
@@ -281,7 +282,7 @@ func (j *judge) paths(mine []past, flagged map[int]bool) {
 		if back && d.at.kind == stillOpen {
 			j.report("stage-regressed", "deal", d.deal.ID)
 		}
-		if (back && d.at.kind != stillOpen || reopened) && age < 36 {
+		if (back || reopened) && d.at.kind != stillOpen && age < 36 {
 			j.near = append(j.near, "a young deal moved back or was reopened")
 		}
 	}

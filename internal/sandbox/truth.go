@@ -39,6 +39,17 @@ const (
 	stageAfterWon          = "stage-after-won"
 	closingStageMissing    = "closing-stage-missing"
 
+	closeDateDefault = "close-date-default"
+	closeDateTooSoon = "close-date-too-soon"
+	closeDatePushed  = "close-date-pushed"
+	amountSuspicious = "amount-suspicious"
+	datesImpossible  = "dates-impossible"
+	duplicateDeal    = "duplicate-deal"
+	reopened         = "reopened"
+	createdLate      = "created-late"
+	stageRushed      = "stage-rushed"
+	wonIncomplete    = "won-incomplete"
+
 	lossOptionsMissing = "lost-reason-options-missing"
 	lossOtherOverused  = "lost-reason-other-overused"
 	lossVariants       = "lost-reason-variants"
@@ -130,12 +141,55 @@ const (
 //	                       interested, and no accident does that. Planted: n >= 24 and at least 60 %, today and seven days ago. Base:
 //	                       one in ten.
 //
+//	close-date-default     subject deal. Open, the close date is the last day of the month of its creation, as it was from the beginning, and
+//	                       still to come. Planted: 3 d ahead and more; it may be close-date-too-soon as well. Not on Pipedrive, which enters
+//	                       no date.
+//	close-date-too-soon    subject deal. Open, the close date is over before the entry into the stage plus p10 of the days that deals won
+//	                       within 365 d (n >= 20) needed from there. Base: 1.25 of that time and more, or n <= 16; planted: 0.75 at most, n >= 24.
+//	close-date-pushed      subject deal. Open, the close date moved on by a person by 7 d and more, or past a month end, more than 3 times.
+//	                       Base: twice at most, or by programs; planted: 5 or 6 times, by 9 d and more.
+//	amount-suspicious      subject deal. Open, an amount <= 1; or, where 30 deals were won in the currency within 365 d, a run of digits that
+//	                       none of them has, or further from their median than 4 scaled median distances, in logarithms. Base: 0.8 of that
+//	                       at most; planted: 1.3 and more, n >= 36.
+//	dates-impossible       subject deal. Closed before the day of its creation, or still to come, by the close date of a closed deal. Planted in
+//	                       deals closed 450 d ago and more, 2 d off and more. Not on Pipedrive, where a closed deal has no such date.
+//	duplicate-deal         subject deal, each of them. Two open deals of one company whose names read the same, created within 90 d of each
+//	                       other. Base: open deals have companies of their own; planted: within 70 d.
+//	reopened               subject deal. Open, it was lost in between. Not on Pipedrive, which does not tell earlier closings.
+//	created-late           subject deal. Open, created by a person in the second open stage or later.
+//	stage-rushed           subject deal. Open, three stages entered within 10 minutes. Planted: within 6 to 9; base: a stay lasts 20 and more.
+//	won-incomplete         subject deal. Won within 365 d without an amount. Planted: within 285 d.
+//
+//	starts-too-early       subject pipeline. Its first open stage is one before any exchange with the buyer, in a pipeline of its own
+//	                       without deals; base never. Or of the deals lost from the first stage within 365 d, n >= 20, surely more than
+//	                       40 % saw no activity of the buyer. Base about 20 %; planted: all of n >= 26, today and seven days ago, and not
+//	                       where activity is not captured.
+//	exit-criteria-undefined   subject portal (World.Account). In every account, as no-stage-time-limit.
+//	review-overdue         subject pipeline. At least 20 deals, made 60 d ago or earlier, and no stage changed later than 7 d after; or
+//	                       unchanged for 180 d with something high or critical planted in it. Base: changed 20 to 140 d ago; planted: never,
+//	                       with n >= 24, or 225 d ago and earlier.
+//	unused-pipeline        subject pipeline. Nothing was created or moved in it for 180 d, nor was it made since. Pipelines without deals are
+//	                       made 20 to 130 d ago in the base, and 220 d ago or earlier where it is planted.
+//	single-channel-outreach   subject portal (World.Account). Of the calls, meetings and e-mails of the team within 90 d, n >= 100, more than 90 %
+//	                       are of one kind. Base: all kinds; planted: 95 % calls, n >= 125. Not together with stage-without-evidence.
+//	activity-not-captured  subject portal (World.Account): of the deals won within 180 d, n >= 20, surely fewer than 60 % carry an activity. Base:
+//	                       nearly all; planted: one in six, n >= 26, today and seven days ago. Policies that believe in silence find
+//	                       nothing then. Or subject owner: at least 10 open deals and no activity on any deal for 60 d; planted: 13 and 75 d.
+//	manual-stage-moves     subject pipeline. Of the moves within 90 d, n >= 50, surely fewer than 10 % were made by programs. Base about 20 %;
+//	                       planted none, n >= 64, today and seven days ago.
+//	moves-bounce           subject pipeline. A deal went to another stage and back within an hour by a program, twice within 30 d. Planted: 2 to 24 d
+//	                       ago, with 20 minutes between moves.
+//	skipping-allowed       subject pipeline. A deal left out a stage or went back within 180 d and the rule against it is off. Base: all rules
+//	                       are on; planted: within 150 d. Only on a CRM that has such rules.
+//
+// rules-bypassed is never planted: a rule counts from when it was first seen on, which takes a second look at the account.
+//
 // The ids of all subjects are digits, so that every CRM can use them as they are and one list is true of all faces.
 //
 // Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
 // nothing, and their stay there counts as one in that pipeline's stage.
 func Plantable() []string {
-	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses())
+	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses(), plantedInDates())
 }
 
 // plantedByChance are those that a seed draws first; the order decides which.

@@ -56,7 +56,7 @@ func TestAuditFindsWhatWasPlanted(t *testing.T) {
 // snapshot shows a world as a connector that misses nothing would.
 func snapshot(t *testing.T, w *sandbox.World) *crm.Snapshot {
 	t.Helper()
-	schema := crm.Schema{Account: w.Account, Currency: w.Currency, Zone: w.Zone, UsersKnown: true, ClosedStages: true, LossReason: crm.LossReason{Kind: crm.LossText, Field: "closed_lost_reason"},
+	schema := crm.Schema{Account: w.Account, Currency: w.Currency, Zone: w.Zone, UsersKnown: true, ClosedStages: true, CloseDateDefault: crm.MonthEnd, OneCloseDate: true, LossReason: crm.LossReason{Kind: crm.LossText, Field: "closed_lost_reason"},
 		ShippedSets: [][]string{{"Appointment Scheduled", "Qualified To Buy", "Presentation Scheduled", "Decision Maker Bought-In", "Contract Sent"}}}
 	if w.LossProperty != nil {
 		schema.LossReason = crm.LossReason{Kind: crm.LossOptions, Field: w.LossProperty.Name, TextField: "closed_lost_reason"}
@@ -106,9 +106,11 @@ func row(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 		}
 		out.Amount = a
 	}
+	out.Origin = crm.OriginPerson
 	if d.Source == "IMPORT" {
 		out.Origin = crm.OriginImport
 	}
+	dates(&out, d)
 	for _, m := range d.Moves {
 		out.Moves = append(out.Moves, crm.StageMove{Stage: m.Stage, At: crm.At(m.At)})
 	}
@@ -136,4 +138,22 @@ func row(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 		}
 	}
 	return out
+}
+
+// dates reads every value of the close date; those of which nothing is told were set with the last move.
+func dates(out *crm.Deal, d *sandbox.Deal) {
+	list := d.Dates
+	if last := d.Moves[len(d.Moves)-1].At; len(list) == 0 {
+		list = []sandbox.DateChange{{At: d.Created}, {At: last, To: d.CloseDate, Source: "CRM_UI"}}
+		if last.Equal(d.Created) {
+			list = list[1:]
+		}
+	}
+	for _, c := range list {
+		by := crm.OriginIntegration
+		if c.Source == "CRM_UI" {
+			by = crm.OriginPerson
+		}
+		out.Dates = append(out.Dates, crm.DateChange{At: crm.At(c.At), To: crm.At(c.To), Origin: by})
+	}
 }

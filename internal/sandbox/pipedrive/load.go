@@ -78,10 +78,7 @@ func (l *loader) deal(w *sandbox.Deal) {
 			p.log(d, d.updated, "lost_reason", nil, reason, "app")
 		}
 	}
-	if !w.CloseDate.IsZero() {
-		d.expected = w.CloseDate.In(p.zone).Format(time.DateOnly)
-		p.log(d, d.updated, "expected_close_date", nil, d.expected, "app")
-	}
+	l.dates(d, w)
 	if w.Archived {
 		d.archived, d.archivedAt = true, d.updated
 	}
@@ -89,6 +86,22 @@ func (l *loader) deal(w *sandbox.Deal) {
 		l.activity(d, &w.Activities[i])
 	}
 	p.deals.add(d)
+}
+
+// dates replays the values of a deal's expected close date. Where none are told, it was set with the last move.
+func (l *loader) dates(d *deal, w *sandbox.Deal) {
+	list := w.Dates
+	if len(list) == 0 && !w.CloseDate.IsZero() {
+		list = []sandbox.DateChange{{At: d.updated, To: w.CloseDate}}
+	}
+	for _, c := range list {
+		at, to := c.At.Truncate(time.Second), ""
+		if !c.To.IsZero() {
+			to = c.To.In(l.p.zone).Format(time.DateOnly)
+		}
+		l.p.log(d, at, "expected_close_date", textOrNull(d.expected), textOrNull(to), changeSource(c.Source))
+		d.expected, d.updated = to, later(d.updated, at)
+	}
 }
 
 // moves replays a history that is known.
