@@ -30,6 +30,9 @@ func Catalogue() ([]Metric, error) {
 		if slices.Contains(f.summaries(), d) {
 			kind = summaryOf
 		}
+		if slices.Contains(f.counters(), d) {
+			kind = valueOf(prometheus.CounterValue)
+		}
 		if err := shown.add(d, kind); err != nil {
 			return nil, err
 		}

@@ -23,6 +23,10 @@ type Source interface {
 	LastFigures(ctx context.Context) ([]*audit.Result, error)
 	// CountFindings counts the findings that hold.
 	CountFindings(ctx context.Context) ([]store.FindingCount, error)
+	// CountChanges counts, by portal, the findings that were resolved and those whose waiver ends soon.
+	CountChanges(ctx context.Context) ([]store.FindingChanges, error)
+	// CountNew counts the findings that are new since each portal's baseline.
+	CountNew(ctx context.Context) ([]store.NewCount, error)
 	// LastSyncs returns the newest sync of every portal, and when one last was complete.
 	LastSyncs(ctx context.Context) ([]store.SyncState, error)
 	// Portals returns every connected portal.
@@ -75,6 +79,8 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 type state struct {
 	results   []*audit.Result
 	findings  []store.FindingCount
+	changes   []store.FindingChanges
+	news      []store.NewCount
 	syncs     []store.SyncState
 	portals   []store.Portal
 	schedules []store.Schedule
@@ -88,6 +94,12 @@ func read(ctx context.Context, from Source) (s state, err error) {
 		return s, err
 	}
 	if s.findings, err = from.CountFindings(ctx); err != nil {
+		return s, err
+	}
+	if s.changes, err = from.CountChanges(ctx); err != nil {
+		return s, err
+	}
+	if s.news, err = from.CountNew(ctx); err != nil {
 		return s, err
 	}
 	if s.syncs, err = from.LastSyncs(ctx); err != nil {

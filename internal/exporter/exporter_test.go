@@ -50,6 +50,14 @@ func (f *fake) CountFindings(ctx context.Context) ([]store.FindingCount, error) 
 	return f.findings, f.part(ctx, "findings")
 }
 
+func (f *fake) CountChanges(ctx context.Context) ([]store.FindingChanges, error) {
+	return f.changes, f.part(ctx, "changes")
+}
+
+func (f *fake) CountNew(ctx context.Context) ([]store.NewCount, error) {
+	return f.news, f.part(ctx, "news")
+}
+
 func (f *fake) LastSyncs(ctx context.Context) ([]store.SyncState, error) {
 	return f.syncs, f.part(ctx, "syncs")
 }
@@ -78,7 +86,7 @@ func whole() *fake {
 	asOf := crm.At(time.Unix(1_700_000_000, 0))
 	return &fake{state: state{
 		results: []*audit.Result{{
-			Portal: "acme", CRM: "hubspot", AsOf: asOf, Complete: true, Score: ptr(71.4), Grade: "C", ValueAtRisk: eur,
+			Portal: "acme", CRM: "hubspot", AsOf: asOf, Complete: true, Score: ptr(71.4), Grade: "C", ValueAtRisk: eur, ValueAtStake: eur, ScoreGains: []audit.ScoreGain{{Policy: "stale", Records: 2, Gain: 4.1}},
 			Judged: map[string]audit.Judged{"stale": {Judged: 40, Passed: 38, Unknown: 2}, "late": {Judged: 40, Passed: 40}, "blind": {Unknown: 40}, "idle": {}},
 			Pipelines: []audit.PipelineStats{{
 				ID: "p1", Name: "Sales", WinRate90: ptr(0.5), WinRate365: ptr(0.0), AdjustedWinRate365: ptr(0.25),
@@ -93,6 +101,8 @@ func whole() *fake {
 			}},
 		}},
 		findings:  []store.FindingCount{{Portal: "acme", Policy: "stale", Severity: audit.High, State: store.FindingOpen, N: 2}, {Portal: "acme", Policy: "stale", Severity: audit.High, State: store.FindingWaived, N: 1}},
+		changes:   []store.FindingChanges{{Portal: "acme", Resolved: 11, Open: 3, Ending: 1}},
+		news:      []store.NewCount{{Portal: "acme", Severity: audit.High, N: 2}, {Portal: "acme", Severity: audit.Low}},
 		syncs:     []store.SyncState{{LastComplete: asOf, Sync: crm.Sync{Portal: "acme", Started: asOf.Add(-90 * time.Second), Ended: asOf, Completeness: crm.Completeness{Read: map[string]crm.Count{"deals": {Expected: ptr(int64(40)), Read: 40}, "owners": {Read: 3}}}}}},
 		portals:   []store.Portal{{Name: "acme", CRM: "hubspot"}},
 		schedules: []store.Schedule{{Portal: "acme", Next: asOf.Add(time.Hour)}},
@@ -182,6 +192,13 @@ func TestScrapeOfAWholeState(t *testing.T) {
 		"unjudged policy=blind portal=acme":                                    40,
 		"unjudged policy=idle portal=acme":                                     0,
 		"value_at_risk currency=EUR portal=acme":                               1250,
+		"value_at_stake currency=EUR portal=acme":                              1250,
+		"score_gain policy=stale portal=acme":                                  4.1,
+		"findings_opened_total portal=acme":                                    14,
+		"findings_resolved_total portal=acme":                                  11,
+		"waivers_ending portal=acme":                                           1,
+		"new_findings portal=acme severity=high":                               2,
+		"new_findings portal=acme severity=low":                                0,
 		"deals pipeline=p1 portal=acme stage=s1":                               7,
 		"deal_value currency=EUR pipeline=p1 portal=acme stage=s1":             1250,
 		"stage_days pipeline=p1 portal=acme stage=s1 quantile=0.5":             3,
@@ -304,7 +321,7 @@ func TestPortalsBeforeTheirFirstAudit(t *testing.T) {
 // TestFailingStore shows that the state could not be read, and none of it.
 func TestFailingStore(t *testing.T) {
 	down := map[string]float64{"state_up ": 0}
-	for _, part := range []string{"figures", "findings", "syncs", "portals", "schedules", "steps", "histories"} {
+	for _, part := range []string{"figures", "findings", "changes", "news", "syncs", "portals", "schedules", "steps", "histories"} {
 		f := whole()
 		f.fails = part
 		if diff := cmp.Diff(down, scrape(t, f)); diff != "" {

@@ -14,6 +14,8 @@ import (
 type families struct {
 	up, portal, authorized, pipeline, stage         *prometheus.Desc
 	score, findings, judged, unjudged, atRisk       *prometheus.Desc
+	atStake, gain, newFindings, ending              *prometheus.Desc
+	opened, resolved                                *prometheus.Desc
 	deals, value, stageDays, winRate, cycle         *prometheus.Desc
 	velocity, realised, forecast                    *prometheus.Desc
 	conversion, skipRate, backwardRate, probability *prometheus.Desc
@@ -39,6 +41,14 @@ func newFamilies() families {
 		judged:   d("judged", "Records that a policy judged.", "portal", "policy"),
 		unjudged: d("unjudged", "Records that a policy could not judge.", "portal", "policy"),
 		atRisk:   d("value_at_risk", "Sum of the amounts of distinct open deals with an unwaived high or critical case.", "portal", "currency"),
+
+		atStake: d("value_at_stake", "Sum of the amounts of distinct records with an unwaived finding, closed deals left out.", "portal", "currency"),
+		gain:    d("score_gain", "Points that the score would win if all findings of a policy were resolved and nothing else changed.", "portal", "policy"),
+
+		newFindings: d("new_findings", "Unwaived findings that hold and began after the baseline that was set last; absent where a portal has none.", "portal", "severity"),
+		ending:      d("waivers_ending", "Waived findings whose waiver ends within 14 days.", "portal"),
+		opened:      d("findings_opened_total", "Findings that were ever opened, each time anew.", "portal"),
+		resolved:    d("findings_resolved_total", "Findings that were ever resolved.", "portal"),
 
 		deals:        d("deals", "Open deals in a stage.", "portal", "pipeline", "stage"),
 		value:        d("deal_value", "Sum of the amounts of the open deals in a stage.", "portal", "pipeline", "stage", "currency"),
@@ -66,17 +76,20 @@ func newFamilies() families {
 	}
 }
 
-// all are the families that are gauges, then those that are summaries.
+// all are the families that are gauges, then those that are summaries, then the counters.
 func (f *families) all() []*prometheus.Desc {
 	return slices.Concat([]*prometheus.Desc{
-		f.up, f.portal, f.authorized, f.pipeline, f.stage, f.score, f.findings, f.judged, f.unjudged, f.atRisk, f.deals, f.value, f.conversion,
+		f.up, f.portal, f.authorized, f.pipeline, f.stage, f.score, f.findings, f.judged, f.unjudged, f.atRisk, f.atStake, f.gain, f.newFindings, f.ending, f.deals, f.value, f.conversion,
 		f.skipRate, f.backwardRate, f.probability, f.winRate, f.velocity, f.realised, f.forecast, f.complete, f.records, f.lastSuccess, f.duration,
 		f.audited, f.auditComplete, f.next, f.steps, f.histories,
-	}, f.summaries())
+	}, f.summaries(), f.counters())
 }
 
 // summaries are the families with quantiles. They are worked out anew for each audit, so that their counts go down too.
 func (f *families) summaries() []*prometheus.Desc { return []*prometheus.Desc{f.stageDays, f.cycle} }
+
+// counters are the families that only grow, for as long as the store knows the portal.
+func (f *families) counters() []*prometheus.Desc { return []*prometheus.Desc{f.opened, f.resolved} }
 
 // gauges sends values to a scrape.
 type gauges struct{ ch chan<- prometheus.Metric }
@@ -84,6 +97,11 @@ type gauges struct{ ch chan<- prometheus.Metric }
 // set sends a value. A name from a CRM that is not valid UTF-8 is mended: one such name must not fail the whole scrape.
 func (g gauges) set(d *prometheus.Desc, v float64, labels ...string) {
 	g.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, valid(labels)...)
+}
+
+// total sends how many there ever were.
+func (g gauges) total(d *prometheus.Desc, n int, labels ...string) {
+	g.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), valid(labels)...)
 }
 
 // opt sends a value unless it is undefined: absent, never 0.

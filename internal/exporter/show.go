@@ -21,6 +21,14 @@ func (c *Collector) show(g gauges, s state) {
 		c.result(g, r)
 	}
 	c.findingCounts(g, s)
+	for _, x := range s.changes {
+		g.total(c.opened, x.Open+x.Resolved, x.Portal)
+		g.total(c.resolved, x.Resolved, x.Portal)
+		g.set(c.ending, float64(x.Ending), x.Portal)
+	}
+	for _, x := range s.news {
+		g.set(c.newFindings, float64(x.N), x.Portal, x.Severity.String())
+	}
 	for _, x := range s.syncs {
 		c.sync(g, x)
 	}
@@ -77,6 +85,10 @@ func (c *Collector) result(g gauges, r *audit.Result) {
 	g.flag(c.auditComplete, r.Complete, r.Portal)
 	g.opt(c.score, r.Score, r.Portal)
 	g.money(c.atRisk, r.ValueAtRisk, r.Portal)
+	g.money(c.atStake, r.ValueAtStake, r.Portal)
+	for _, x := range r.ScoreGains {
+		g.set(c.gain, x.Gain, r.Portal, x.Policy)
+	}
 	for policy, j := range r.Judged {
 		g.set(c.judged, float64(j.Judged), r.Portal, policy)
 		g.set(c.unjudged, float64(j.Unknown), r.Portal, policy)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/plumbline/plumbline/audit"
 )
@@ -54,3 +55,31 @@ func (db *DB) LastFigures(ctx context.Context) ([]*audit.Result, error) {
 	}
 	return all, nil
 }
+
+// FindingChanges is how a portal's findings have changed.
+type FindingChanges struct {
+	Portal   string
+	Resolved int // intervals that are over, ever
+	Open     int // that go on
+	Ending   int // of these the waived ones whose waiver ends within 14 days
+}
+
+// CountChanges counts, for every portal with findings, those that hold, those that were ever resolved and those whose waiver ends
+// soon.
+func (db *DB) CountChanges(ctx context.Context) ([]FindingChanges, error) {
+	now := db.instant()
+	all, err := scanAll(ctx, db.read(), func(scan func(...any) error) (c FindingChanges, err error) {
+		return c, scan(&c.Portal, &c.Open, &c.Resolved, &c.Ending)
+	}, `SELECT portal, SUM(open), SUM(resolved), SUM(ending) FROM (
+			SELECT portal, COUNT(*) AS open, 0 AS resolved, COUNT(CASE WHEN waived_until > $1 AND waived_until <= $2 THEN 1 END) AS ending
+			FROM findings WHERE resolved_at = 0 GROUP BY portal
+			UNION ALL SELECT portal, 0, COUNT(*), 0 FROM findings WHERE resolved_at > 0 GROUP BY portal) parts
+		GROUP BY portal ORDER BY portal`, now, now.Add(endingSoon))
+	if err != nil {
+		return nil, fmt.Errorf("count how findings changed: %w", err)
+	}
+	return all, nil
+}
+
+// endingSoon is how long before its end a waiver is counted.
+const endingSoon = 14 * 24 * time.Hour

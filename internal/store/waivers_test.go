@@ -186,3 +186,21 @@ func TestTrendIsReadFromIntervals(t *testing.T) {
 		}
 	})
 }
+
+func TestCountChanges(t *testing.T) {
+	forEachEngineAt(t, func(t *testing.T, db *DB, clock *testClock) {
+		ctx := t.Context()
+		a, b, c := finding("stale", "1", nil), finding("stale", "2", nil), finding("late", "3", nil)
+		ok(t, db.SaveResult(ctx, result(clock.Now(), a, b, c)))
+		clock.Advance(time.Hour)
+		ok(t, db.SaveResult(ctx, result(clock.Now(), a, b)))
+		for id, days := range map[string]int{a.ID: 13, b.ID: 15} {
+			ok(t, db.Waive(ctx, "acme", audit.Waiver{Finding: id, Until: crm.At(clock.Now().Add(time.Duration(days) * 24 * time.Hour))}))
+		}
+		got, err := db.CountChanges(ctx)
+		ok(t, err)
+		if d := cmp.Diff([]FindingChanges{{Portal: "acme", Resolved: 1, Open: 2, Ending: 1}}, got); d != "" {
+			t.Errorf("changes (-want +got):\n%s", d)
+		}
+	})
+}

@@ -47,6 +47,12 @@ type portalView struct {
 	Alerts    []alertView
 	Facts     []factView
 	Parts     []partView
+	Off       string   // how many policies are off, and what they would cost
+	Gains     []string // what would raise the score
+	Since     []string // what has changed, and what is new since the last baseline
+	Waived    string   // how many findings are
+	Ending    []string // waivers that end soon
+	Losses    string   // reasons that nothing could be made of
 	Policies  []policyView
 	Worst     []caseView
 	More      string // how many cases are not shown
@@ -69,6 +75,7 @@ type factView struct{ Name, Value, Mark string }
 // partView is a family's part of the score; Lost and Points are numbers for the meter, the others for people.
 type partView struct {
 	Family, Lost, Points, Judged string
+	Cases, Value                 string // its cases, one per deal, and the money in their open deals
 	Share                        float64
 }
 
@@ -170,6 +177,9 @@ func (p statusPage) portal(ctx context.Context, x known) (portalView, error) {
 	if err := p.times(ctx, &v, x.result, sync); err != nil {
 		return v, err
 	}
+	if err := p.since(ctx, &v, x.result); err != nil {
+		return v, err
+	}
 	v.Overview = overview(v, x.result)
 	v.Steps, err = p.steps(ctx, x.name)
 	return v, err
@@ -235,9 +245,18 @@ func (p statusPage) audited(v *portalView, r *audit.Result) {
 		v.Alerts = append(v.Alerts, a)
 	}
 	v.Facts = []factView{score(r), {"Open deals", text.Thousands(int64(openDeals(r))), ""}, {"Deals read", readOf(r.Read["deals"]), ""}, {"Value at risk", sum(r.ValueAtRisk), ""}}
+	if len(r.ValueAtStake) > 0 {
+		v.Facts = append(v.Facts, factView{"Value at stake", sum(r.ValueAtStake), ""})
+	}
 	for _, s := range r.ScoreParts {
 		v.Parts = append(v.Parts, partView{Family: string(s.Family), Lost: fmt.Sprintf("%.1f", s.Lost), Points: fmt.Sprintf("%.0f", s.Points), Judged: text.Thousands(int64(s.Judged)), Share: share(s)})
+		for _, c := range r.Cases {
+			if last := &v.Parts[len(v.Parts)-1]; c.Family == s.Family {
+				last.Cases, last.Value = text.Thousands(int64(c.Cases)), sum(c.Value)
+			}
+		}
 	}
+	p.beside(v, r)
 	v.Policies, v.Worst, v.More = p.findings(r)
 	v.Clean = r.Complete && len(live(r)) == 0
 	for _, m := range r.MissingNeeds {
@@ -335,21 +354,21 @@ const worstRows = 15
 // findings are the open findings by policy, behind them the policies that found nothing and could not judge everything, then the
 // gravest cases, and a word on those that are not shown.
 func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView, string) {
-	type sum struct {
+	type tally struct {
 		id       string
 		n        int
 		severity audit.Severity
 	}
-	byID := map[string]*sum{}
+	byID := map[string]*tally{}
 	var leads []audit.Finding
 	for id, j := range r.Judged {
 		if j.Unknown > 0 {
-			byID[id] = &sum{id: id}
+			byID[id] = &tally{id: id}
 		}
 	}
 	for _, f := range live(r) {
 		if byID[f.Policy] == nil {
-			byID[f.Policy] = &sum{id: f.Policy}
+			byID[f.Policy] = &tally{id: f.Policy}
 		}
 		byID[f.Policy].n++
 		byID[f.Policy].severity = max(byID[f.Policy].severity, f.Severity)
@@ -357,20 +376,23 @@ func (p statusPage) findings(r *audit.Result) ([]policyView, []caseView, string)
 			leads = append(leads, f)
 		}
 	}
-	var sums []*sum
+	var sums []*tally
 	for _, s := range byID {
 		sums = append(sums, s)
 	}
-	slices.SortFunc(sums, func(a, b *sum) int {
+	slices.SortFunc(sums, func(a, b *tally) int {
 		return cmp.Or(cmp.Compare(min(b.n, 1), min(a.n, 1)), cmp.Compare(b.severity, a.severity), cmp.Compare(b.n, a.n), cmp.Compare(a.id, b.id))
 	})
 	var rows []policyView
 	for _, s := range sums {
-		j, severity := r.Judged[s.id], ""
+		j, severity, value := r.Judged[s.id], "", ""
+		if m := r.ValueByPolicy[s.id]; len(m) > 0 {
+			value = sum(m)
+		}
 		if s.n > 0 {
 			severity = s.severity.String()
 		}
-		rows = append(rows, policyView{Severity: severity, ID: s.id, Title: p.Words.Title(s.id), Found: text.Thousands(int64(s.n)), Judged: text.Thousands(int64(j.Judged)), Unknown: text.Thousands(int64(j.Unknown))})
+		rows = append(rows, policyView{Severity: severity, ID: s.id, Title: p.Words.Title(s.id), Found: text.Thousands(int64(s.n)), Judged: text.Thousands(int64(j.Judged)), Unknown: text.Thousands(int64(j.Unknown)), Value: value})
 	}
 	slices.SortStableFunc(leads, func(a, b audit.Finding) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Value.Amount, a.Value.Amount), cmp.Compare(a.ID, b.ID))

@@ -28,6 +28,12 @@ type Source interface {
 	LastSync(ctx context.Context, portal string) (*crm.Sync, error)
 	// Portals returns every connected portal, audited or not.
 	Portals(ctx context.Context) ([]store.Portal, error)
+	// Trend tells what has become of a portal's findings since a moment; nil: there is nothing to compare.
+	Trend(ctx context.Context, portal string, since crm.Instant) (*audit.Trend, error)
+	// Baselines returns a portal's baselines, the one that was set last first.
+	Baselines(ctx context.Context, portal string) ([]store.Baseline, error)
+	// Held returns which of a portal's findings held from one moment to another.
+	Held(ctx context.Context, portal string, from, to crm.Instant) (map[string]bool, error)
 	// StepStates counts a portal's steps by state.
 	StepStates(ctx context.Context, portal string) (map[remedy.State]int, error)
 	// Ping reports whether the store answers.

@@ -26,7 +26,20 @@ type fake struct {
 	syncs   map[string]*crm.Sync
 	portals []store.Portal
 	steps   map[string]map[remedy.State]int
+	trend   *audit.Trend
+	bases   []store.Baseline
+	held    map[string]bool
 	err     error
+}
+
+func (f *fake) Trend(context.Context, string, crm.Instant) (*audit.Trend, error) {
+	return f.trend, f.err
+}
+
+func (f *fake) Baselines(context.Context, string) ([]store.Baseline, error) { return f.bases, f.err }
+
+func (f *fake) Held(context.Context, string, crm.Instant, crm.Instant) (map[string]bool, error) {
+	return f.held, f.err
 }
 
 func (f *fake) LastResults(context.Context) ([]*audit.Result, error) { return f.results, f.err }
@@ -60,7 +73,7 @@ func healthy() *fake {
 			URL: "https://app.hubspot.com/deal/" + id, StageName: "Demo held", OwnerName: "Ada", Value: crm.Money{Amount: amount, Currency: "EUR"}}
 	}
 	waived := finding("w", "Accepted as it is", audit.Critical, 1)
-	waived.Waived = &audit.Waiver{Reason: "agreed"}
+	waived.Waived = &audit.Waiver{Reason: "agreed", Until: at.Add(30 * 24 * time.Hour)}
 	return &fake{
 		results: []*audit.Result{{
 			Portal: "acme", CRM: "hubspot", AsOf: at, Complete: true, Score: ptr(71.4), Grade: "C", ValueAtRisk: eur, Read: map[string]crm.Count{"deals": {Expected: ptr(int64(8800)), Read: 8800}},
@@ -369,5 +382,30 @@ func TestOnlyReading(t *testing.T) {
 		if w.Code != http.StatusMethodNotAllowed {
 			t.Errorf("POST %s: %d", path, w.Code)
 		}
+	}
+}
+
+func TestStatusTellsWhatIsBesideTheFindings(t *testing.T) {
+	f := healthy()
+	r := f.results[0]
+	days := 12.0
+	f.trend = &audit.Trend{Since: noon().Add(-7 * 24 * time.Hour), AsOf: noon(), TrendCounts: audit.TrendCounts{New: 3, Resolved: 5, StillOpen: 31, Reopened: 1}, Age: audit.Spread{N: 35, MedianDays: &days, P90Days: &days, MaxDays: &days}}
+	f.bases = []store.Baseline{{Portal: "acme", Name: "q3", At: noon().Add(-20 * 24 * time.Hour)}, {Portal: "acme", Name: "older"}}
+	f.held = map[string]bool{"1": true, "w": true}
+	r.PoliciesOff, r.PointsOff = 2, 1.25
+	r.ScoreGains = []audit.ScoreGain{{Policy: "close-date-missing", Records: 37, Gain: 4.1}, {Policy: "stale-in-stage", Records: 1, Gain: 0.01}}
+	r.Cases = []audit.CaseSum{{Family: audit.FamilyActivity, Cases: 20, Value: []crm.Money{{Amount: 90_000, Currency: "EUR"}}}}
+	r.ValueByPolicy = map[string][]crm.Money{"stale-in-stage": {{Amount: 120_000, Currency: "EUR"}}}
+	r.ValueAtStake = []crm.Money{{Amount: 130_000, Currency: "EUR"}}
+	r.UnclassifiedLosses = []audit.TextCount{{Text: "blue giraffes", Deals: 4}}
+	r.Findings[3].Waived = &audit.Waiver{Reason: "agreed", Until: noon().Add(3 * 24 * time.Hour)}
+	_, body := get(t, Handler(options(t, f)), "/")
+	mustHave(t, words(body), "Since 15 Nov 2026: 3 new, 5 resolved, 31 still open, 1 reopened; open for 12 days in the median, 12 days at most\n",
+		"New since baseline q3 (2 Nov 2026 12:00 UTC): 2 findings\n", "activity 7.5 25 7.5 of 25 40 20 9 EUR\n", "2 policies off, worth 1.2 points.\n",
+		"+4.1 if these 37 deals get a close date (close-date-missing)\n", "1 finding: plumbline findings acme --state waived\n",
+		"stale-in-stage of Accepted as it is (w) is waived until 25 Nov 2026: agreed\n", "3 1,589 500 12 EUR\n", "Value at stake 13 EUR\n",
+		"Loss reasons that nobody can classify: \"blue giraffes\" (4 deals)\n")
+	if strings.Contains(body, "if this deal") {
+		t.Error("a gain that rounds to nothing is shown")
 	}
 }
