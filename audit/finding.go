@@ -46,6 +46,7 @@ const (
 	FixNone       FixKind = ""
 	FixAdvice     FixKind = "advice"
 	FixTask       FixKind = "task"
+	FixDigest     FixKind = "digest" // a task like the others, but for the digest of the deal's owner alone
 	FixOwner      FixKind = "owner"
 	FixCloseDate  FixKind = "close-date"
 	FixLossFields FixKind = "lost-reason-dropdown"

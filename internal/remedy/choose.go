@@ -156,6 +156,9 @@ func (p *planner) capTasks(drafts []*draft) []*draft {
 			return true
 		case old != nil && old.State.Open():
 			return false
+		case d.finding.Fix != nil && d.finding.Fix.Kind == audit.FixDigest:
+			rest[owner] = append(rest[owner], d)
+			return true
 		case d.State == Manual:
 			return false
 		case ofOwner[owner] >= tasksPerWeek:
@@ -217,8 +220,8 @@ func (p *planner) digest(owner string, rest []*draft, onDeal map[string]string) 
 	}}
 	d := &draft{Step: Step{
 		Policy: digestPolicy, Subject: crm.Ref{Portal: p.plan.Portal, Kind: crm.KindOwner, ID: owner}, Severity: worst.Severity,
-		Edit: e, Deal: worst.Deal, Mode: audit.ModePropose, State: Proposed, Risk: RiskLow,
-		Summary: fmt.Sprintf("Create one task that lists %d more deals", len(rest)),
+		Edit: e, Deal: worst.Deal, Mode: audit.ModePropose, State: worst.State, Why: worst.Why, Risk: RiskLow,
+		Summary: "Create one task that lists " + counted(len(rest), "more deal"),
 	}}
 	d.Base = baseID(p.plan.Portal, "", crm.Edit{}, "digest "+owner)
 	if old := p.living[d.Base]; old != nil && old.State != Proposed && old.State != Manual {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/plumbline/plumbline/audit"
@@ -37,12 +38,23 @@ func (p *planner) drafts() []*draft {
 	})
 	habits := p.habits()
 	var out []*draft
+	advised := map[string][]audit.Finding{} // by policy and words
 	for _, f := range findings {
+		if f.Fix.Kind == audit.FixAdvice && f.Subject.Kind == crm.KindDeal {
+			for _, key := range f.Fix.Manual {
+				advised[f.Policy+"\x00"+key] = append(advised[f.Policy+"\x00"+key], f)
+			}
+			continue
+		}
 		fix := p.fixDrafts(f)
 		if habits[f.Policy] && f.Subject.Kind == crm.KindDeal {
 			fix = slices.DeleteFunc(fix, (*draft).isTask)
 		}
 		out = append(out, fix...)
+	}
+	for _, of := range sortedKeys(advised) {
+		_, key, _ := strings.Cut(of, "\x00")
+		out = append(out, p.advice(advised[of], key))
 	}
 	for _, policy := range sortedKeys(habits) {
 		if slices.ContainsFunc(findings, func(f audit.Finding) bool { return f.Policy == policy && f.Fix.Kind == audit.FixTask }) {
@@ -75,14 +87,32 @@ func (p *planner) habit(policy string) *draft {
 	return d
 }
 
+// advice is one step for a person about all the deals of which a policy says the same: the worst of them stands for the others.
+func (p *planner) advice(findings []audit.Finding, key string) *draft {
+	d := p.newDraft(findings[0], crm.Edit{})
+	d.Finding, d.Deal, d.Subject = "", "", crm.Ref{Portal: p.plan.Portal, Kind: crm.KindPortal}
+	d.State, d.Risk, d.Value = Manual, RiskLow, crm.Money{}
+	d.Summary = fmt.Sprintf("%s (%s)", p.Words.Manual(key), counted(len(findings), "deal"))
+	d.Base = baseID(p.plan.Portal, "", crm.Edit{}, "advice "+d.Policy+" "+key)
+	return d
+}
+
+// counted writes a number with its noun.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
 // fixDrafts turns one finding's fix into drafts; edits wait for the properties that the same fix creates.
 func (p *planner) fixDrafts(f audit.Finding) []*draft {
 	edits := slices.Clone(f.Fix.Edits)
 	var manual []string
 	switch f.Fix.Kind {
-	case audit.FixNone, audit.FixAdvice:
+	case audit.FixNone:
 		return nil
-	case audit.FixTask:
+	case audit.FixTask, audit.FixDigest:
 		edits = p.taskEdits(f, edits)
 	case audit.FixOwner:
 		if edits = p.ownerEdits(f, edits); len(edits) == 0 {

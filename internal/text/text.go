@@ -81,20 +81,17 @@ func (w *Words) Fix(f audit.Finding) string {
 		return "Type the missing reasons into the CRM's own list of them, by hand"
 	case audit.FixMove:
 		return moveFix(f)
+	case audit.FixDigest:
+		return "List it in one task that asks the owner to go through such deals"
+	case audit.FixRule:
+		return "Let the CRM forbid it by a rule of the pipeline, by hand"
+	case audit.FixRename:
+		return "Give the stage another name, by hand"
 	case audit.FixAdvice:
 		return adviceOn(f)
 	default:
 		return ""
 	}
-}
-
-// adviceOn says whose turn it is where nothing can be written: the person who minds the deal, or whoever minds the set-up.
-func adviceOn(f audit.Finding) string {
-	see := " (see policies explain " + f.Policy + ")"
-	if f.Subject.Kind == crm.KindDeal {
-		return "Talk it over with the deal's owner" + see
-	}
-	return "Change the set-up by hand" + see
 }
 
 func fills(edits []crm.Edit) int {
@@ -206,14 +203,12 @@ func (w *Words) Manual(key string) string {
 		return "Read a few of the losses for \"other\" reasons, and add the option that most of them ask for"
 	case "choose-listed-reason":
 		return "Choose the option of the list that the text means, and keep the text as the detail"
-	case "say-which-other":
-		return "Ask the owner which other reason it was, and write it down beside \"other\""
 	case "settle-wordings":
 		return "Settle on one wording per reason: make it the option of the list, and hide or merge the others"
 	case "fallback-owner":
 		return "No fallback_owner is configured for this portal: give the deal to an active owner by hand, or set one and plan again"
 	default:
-		return moveByHand(key)
+		return byHand(key)
 	}
 }
 

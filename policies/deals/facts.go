@@ -50,6 +50,13 @@ func task(p *audit.Pass, r crm.Row) *audit.Fix {
 	}}}
 }
 
+// digest is a fix by which the deal is put on the list of what its owner is to go through.
+func digest(p *audit.Pass, r crm.Row) *audit.Fix {
+	fix := task(p, r)
+	fix.Kind = audit.FixDigest
+	return fix
+}
+
 // planned reports whether a person's activity is planned; false when that is not known. One that is due on a day, at no time
 // of it, is still to come on that day.
 func planned(p *audit.Pass, r crm.Row) bool {

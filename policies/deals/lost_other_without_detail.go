@@ -19,8 +19,8 @@ func LostOtherWithoutDetail() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "lost-other-without-detail", Title: "Lost for \"other\", without a detail", Doc: lostOtherWithoutDetailDoc,
 		Group: audit.Deals, Family: audit.FamilyLosses, Rank: 3, Severity: audit.Low,
-		Needs: []audit.Need{audit.NeedLossReason}, Sources: "S1", Fix: audit.FixAdvice, Subject: crm.KindDeal,
-		Facts:   crm.FactLossReason | crm.FactLossDetail | crm.FactClosed,
+		Needs: []audit.Need{audit.NeedLossReason}, Sources: "S1", Fix: audit.FixDigest, Subject: crm.KindDeal,
+		Facts:   crm.FactLossReason | crm.FactLossDetail | crm.FactClosed | crm.FactOwner,
 		Message: `Lost{{if index . "lost_at"}} on {{date .lost_at}}{{end}} for "{{.text}}", and nothing says which other reason it was`,
 	}, lostOtherWithoutDetail{})
 }
@@ -46,7 +46,7 @@ func (s lostOtherWithoutDetail) Check(p *audit.Pass) {
 func (s lostOtherWithoutDetail) found(p *audit.Pass, r crm.Row, l losses.Loss) {
 	f := audit.Found{
 		Severity: audit.Low, Facts: audit.Facts{"text": l.Text},
-		Fix: &audit.Fix{Kind: audit.FixAdvice, Manual: []string{"say-which-other"}},
+		Fix: digest(p, r),
 	}
 	if r.Known.Has(crm.FactClosed) && !r.Closed.IsZero() {
 		f.Facts["lost_at"] = r.Closed.String()

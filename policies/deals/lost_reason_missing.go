@@ -44,9 +44,9 @@ func (s lostReasonMissing) found(p *audit.Pass, r crm.Row) {
 	if r.Known.Has(crm.FactClosed) && !r.Closed.IsZero() {
 		f.Facts["lost_at"] = r.Closed.String()
 		f.Since = r.Closed
-		if r.Closed >= p.Now.Add(-s.TaskFor.Duration()) && activeOwner(p, r) {
-			f.Fix = task(p, r)
-		}
+	}
+	if f.Fix = digest(p, r); !f.Since.IsZero() && f.Since >= p.Now.Add(-s.TaskFor.Duration()) && activeOwner(p, r) {
+		f.Fix = task(p, r)
 	}
 	p.Found(r, f)
 }

@@ -19,7 +19,7 @@ func StatusAsStage() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "status-as-stage", Title: "A status is used as a stage", Doc: statusAsStageDoc,
 		Group: audit.Design, Family: audit.FamilySetup, Rank: 4, Severity: audit.High,
-		Sources: "S1", Fix: audit.FixAdvice, Subject: crm.KindStage,
+		Sources: "S1", Fix: audit.FixMove, Subject: crm.KindStage,
 		Message: `"{{.stage}}" reads as {{if eq .reads "status"}}a state of the deal{{else}}a reason why deals are lost{{end}}, not as a step of the sale`,
 	}, statusAsStage{})
 }
@@ -31,9 +31,9 @@ func (statusAsStage) Check(p *audit.Pass) {
 			kinds := vocabulary.Stage(name)
 			switch {
 			case slices.Contains(kinds, vocabulary.Status):
-				p.FoundAt(crm.KindStage, stage, notAStep(name, vocabulary.Status))
+				p.FoundAt(crm.KindStage, stage, notAStep(p, stage, vocabulary.Status))
 			case slices.Contains(kinds, vocabulary.LossReason):
-				p.FoundAt(crm.KindStage, stage, notAStep(name, vocabulary.LossReason))
+				p.FoundAt(crm.KindStage, stage, notAStep(p, stage, vocabulary.LossReason))
 			case !vocabulary.Readable(name):
 				p.UnknownAt(crm.KindStage, stage, audit.NeedLanguage, "its name is in a language that the vocabulary does not have")
 			default:
@@ -43,10 +43,12 @@ func (statusAsStage) Check(p *audit.Pass) {
 	}
 }
 
-func notAStep(name string, kind vocabulary.Kind) audit.Found {
-	return audit.Found{
-		Severity: audit.High,
-		Facts:    audit.Facts{"stage": name, "reads": string(kind)},
-		Fix:      &audit.Fix{Kind: audit.FixAdvice},
+// notAStep says what a stage is. A person moves its deals back, one by one: where each came from is not all that there is to know.
+func notAStep(p *audit.Pass, stage int32, kind vocabulary.Kind) audit.Found {
+	name := p.Snap.Stage(stage).Name
+	fix := advice()
+	if p.Stats.OpenShare(stage).K > 0 {
+		fix = &audit.Fix{Kind: audit.FixMove, Manual: []string{"move-back-from:" + name}}
 	}
+	return audit.Found{Severity: audit.High, Facts: audit.Facts{"stage": name, "reads": string(kind)}, Fix: fix}
 }

@@ -23,7 +23,7 @@ func UnclearStageName() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "unclear-stage-name", Title: "A stage name that is not clear", Doc: unclearStageNameDoc,
 		Group: audit.Design, Family: audit.FamilySetup, Rank: 7, Severity: audit.Low,
-		Sources: "S1 S5", Fix: audit.FixAdvice, Subject: crm.KindStage,
+		Sources: "S1 S5", Fix: audit.FixRename, Subject: crm.KindStage,
 		Message: `{{if eq .why "same"}}"{{.stage}}" reads the same as "{{.other}}"{{else if eq .why "short"}}"{{.stage}}" is too short a name to tell what has happened{{else}}"{{.stage}}" is too long a name to be read at a glance{{end}}`,
 	}, unclearStageName{MinLetters: 3, MinCharacters: 2, MaxLetters: 40})
 }
@@ -42,12 +42,17 @@ func (s unclearStageName) Check(p *audit.Pass) {
 	for pipeline := range p.Pipelines() {
 		for stage := range p.Stages(pipeline) {
 			if facts := s.judge(p, pipeline, stage); facts != nil {
-				p.FoundAt(crm.KindStage, stage, audit.Found{Severity: audit.Low, Facts: facts, Fix: advice()})
+				p.FoundAt(crm.KindStage, stage, audit.Found{Severity: audit.Low, Facts: facts, Fix: rename(p, stage)})
 			} else {
 				p.OKAt(crm.KindStage, stage)
 			}
 		}
 	}
+}
+
+// rename asks a person for another name.
+func rename(p *audit.Pass, stage int32) *audit.Fix {
+	return &audit.Fix{Kind: audit.FixRename, Manual: []string{"rename-stage:" + p.Snap.Stage(stage).Name}}
 }
 
 // judge says what is wrong with a stage's name; nil: nothing. Of two stages that read the same the later one is wrong.
