@@ -171,12 +171,13 @@ func Explain(ctx context.Context, in Input, deal string) (*Explanation, error) {
 
 // familyPlace is a family's place in the score, those of no family last.
 func familyPlace(f Family) int {
-	for i, rule := range dealFamilies() {
+	families := dealFamilies()
+	for i, rule := range families {
 		if rule.family == f {
 			return i
 		}
 	}
-	return len(dealFamilies())
+	return len(families)
 }
 
 // lookUp finds a deal by its id, else by its name.
