@@ -17,7 +17,8 @@ import (
 func enrich(w *sandbox.World) {
 	for i := range w.Pipelines {
 		w.Pipelines[i].Rules = &sandbox.Rules{NoSkip: i%2 == 0, NoBack: i%3 == 0}
-		w.Pipelines[i].Changed = w.Now.AddDate(0, 0, -30-i).Truncate(time.Millisecond)
+		at := w.Now.AddDate(0, 0, -30-i).Truncate(time.Millisecond)
+		w.Pipelines[i].Created, w.Pipelines[i].Changed = at.AddDate(-1, 0, 0), at
 	}
 	for i := range w.Deals {
 		d := &w.Deals[i]

@@ -199,6 +199,14 @@ func TestEstimate(t *testing.T) {
 // The history of a deal is what the world says, at the price that is named.
 func TestHistory(t *testing.T) {
 	world := sandbox.Generate(sandbox.GenOptions{Deals: 300, Seed: 4})
+	closers := map[string]string{}
+	for i := range world.Deals {
+		d := &world.Deals[i]
+		d.Moves[len(d.Moves)-1].By = world.Owners[i%len(world.Owners)].ID
+		if last := d.Moves[len(d.Moves)-1]; last.Source != "AUTOMATION_PLATFORM" { // an automation is nobody
+			closers[d.ID] = last.By
+		}
+	}
 	a := newAccount(t, world, face.Unlimited)
 	c := a.open(t)
 	s, deals := fullPull(t, c)
@@ -219,6 +227,13 @@ func TestHistory(t *testing.T) {
 		}
 		if h.Deal != ask[n].ID || !h.Complete {
 			t.Fatalf("history %d is of deal %s, complete %v; asked for %s", n, h.Deal, h.Complete, ask[n].ID)
+		}
+		d := deals[h.Deal]
+		if !h.Known.Has(crm.FactDates) || len(h.Dates) == 0 || h.Dates[len(h.Dates)-1].To != d.CloseDate {
+			t.Errorf("deal %s: dates %v, known %b; it is expected to close at %s", h.Deal, h.Dates, h.Known, d.CloseDate)
+		}
+		if closed := d.Status != nil; h.Known.Has(crm.FactCloser) != closed || closed && h.Closer != closers[h.Deal] {
+			t.Errorf("deal %s: closed by %q, known %b; want %q", h.Deal, h.Closer, h.Known, closers[h.Deal])
 		}
 		n++
 		for i, m := range should[h.Deal] {

@@ -44,6 +44,9 @@ func (c *reader) Estimate(ctx context.Context, facts crm.Fact) (connectors.Estim
 	if facts&doneFacts != 0 {
 		add(listActivities, ceil(e.OpenDeals, batchSize))
 	}
+	if facts.Has(crm.FactLineItems) {
+		e.Assumed = append(e.Assumed, "no open deals with products; else one request for each 100 of them")
+	}
 	var assumed bool
 	if e.TokensPerDay, assumed = c.budget.perDay(); assumed {
 		e.Assumed = append(e.Assumed, "30,000 tokens a day for each active user")
@@ -52,7 +55,7 @@ func (c *reader) Estimate(ctx context.Context, facts crm.Fact) (connectors.Estim
 	if facts.Has(crm.FactHistory) && all > 0 {
 		e.HistoryTokens = all * dealChangelog.tokens
 		e.HistoryDays = ceil(e.HistoryTokens, max(1, c.budget.spare()))
-		e.Assumed = append(e.Assumed, "every deal has moved: the history of one that did not costs nothing")
+		e.Assumed = append(e.Assumed, "every deal has moved or is open: the history of one that was closed where it was made costs nothing")
 	}
 	e.Seconds = float64(e.Requests) * max(requestSeconds, burstPer.Seconds()/(burstMax*burstShare))
 	return e, nil

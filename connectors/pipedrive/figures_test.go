@@ -2,6 +2,10 @@ package pipedrive_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,4 +130,61 @@ func poll(t *testing.T, a *account, c connectors.Connector, s crm.Schema) {
 	if requests, tokens := a.spent(); requests != 2 || tokens != 20 || len(found) != 0 {
 		t.Errorf("an idle poll made %d requests for %d tokens and found %d deals, want 2, 20 and none", requests, tokens, len(found))
 	}
+}
+
+// Products cost 10 tokens for each 100 open deals that have some, over the borders of pages, and nothing where nobody asks for them
+// or may read them.
+func TestProductsOfDeals(t *testing.T) {
+	world := bulk(1200, 260, 0)
+	for i := range world.Deals {
+		if i%2 == 0 {
+			world.Deals[i].LineItems = []sandbox.LineItem{{Name: "seats", Amount: "99.5"}, {Name: "support", Amount: "20"}}
+		}
+	}
+	a := newAccount(t, world, face.Unlimited)
+	for name, tt := range map[string]struct {
+		facts  crm.Fact
+		client http.RoundTripper
+		tokens int64
+		known  int
+	}{
+		"asked for":        {crm.AllFacts, a.Transport(), 30 + 20 + 10 + 30 + 20, 730}, // two requests for 130 deals
+		"not asked for":    {crm.AllFacts &^ crm.FactLineItems, a.Transport(), 30 + 20 + 10 + 30, 0},
+		"may not be read":  {crm.AllFacts, withoutProducts{a.Transport()}, 30 + 20 + 10 + 30 + 10, 600},
+		"they alone count": {crm.FactLineItems, a.Transport(), 30 + 20 + 20, 730},
+	} {
+		c := a.open(t, func(o *connectors.Options) { o.Client = &http.Client{Transport: authorised{tt.client}} })
+		s := schema(t, c)
+		a.spent()
+		deals, _, err := pull(t.Context(), c, s, crm.Work{Facts: tt.facts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := 0
+		for id, d := range deals {
+			want := crm.Amount(0)
+			if n, _ := strconv.Atoi(id); n%2 == 0 {
+				want = 1_195_000
+			}
+			if d.Known.Has(crm.FactLineItems) {
+				if known++; d.LineTotal != want {
+					t.Fatalf("%s: deal %s has products of %s, want %s", name, id, d.LineTotal, want)
+				}
+			}
+		}
+		if _, tokens := a.spent(); tokens != tt.tokens || known != tt.known {
+			t.Errorf("%s: %d tokens, sums of %d deals; want %d and %d", name, tokens, known, tt.tokens, tt.known)
+		}
+	}
+}
+
+// withoutProducts refuses products as for lack of a scope.
+type withoutProducts struct{ next http.RoundTripper }
+
+func (w withoutProducts) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(req.URL.Path, "/deals/products") {
+		return w.next.RoundTrip(req)
+	}
+	return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
+		Body: io.NopCloser(strings.NewReader(`{"success":false,"error":"Scope and URL mismatch"}`))}, nil
 }

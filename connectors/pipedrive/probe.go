@@ -56,7 +56,7 @@ func (c *reader) Probe(ctx context.Context) ([]connectors.Access, error) {
 
 // granted tells what cannot be tried without spending much, or without writing.
 func (c *reader) granted() []connectors.Access {
-	out := []connectors.Access{{Scope: scopeRecents, Granted: c.may(scopeRecents), Cost: "stage histories from before the first sync cannot be read: policies that need them judge new deals alone"}}
+	out := []connectors.Access{{Scope: scopeRecents, Granted: c.may(scopeRecents), Cost: "stage histories from before the first sync cannot be read, nor the values of close dates: policies that need them judge new deals alone"}}
 	if c.opts.ReadOnly {
 		return out
 	}

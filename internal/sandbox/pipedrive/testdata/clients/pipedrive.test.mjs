@@ -191,3 +191,18 @@ test('persons and organizations of a deal', async () => {
   const org = (await new v2.OrganizationsApi(two).getOrganization({ id: deal.org_id })).data
   assert.ok(deal.title.startsWith(org.name))
 })
+
+test('products of deals, contacts and channels', async () => {
+  const deal = await firstOpen()
+  const attached = new v2.DealProductsApi(two)
+  const products = await attached.getDealsProducts({ deal_ids: [deal.id], limit: 50 })
+  assert.equal(products.success, true)
+  assert.ok(Array.isArray(products.data))
+  await assert.rejects(attached.getDealsProducts({ deal_ids: Array.from({ length: 101 }, (_, i) => i + 1) }), (e) => e.success === false)
+  const [full] = (await deals.getDeals({ ids: String(deal.id), include_fields: 'participants_count,products_count,email_messages_count' })).data
+  assert.equal(full.products_count, products.data.length)
+  assert.equal(typeof full.participants_count, 'number')
+  const channel = (await all((p) => fields.getDealFields(p))).find((f) => f.field_code === 'channel')
+  assert.equal(channel.field_type, 'enum')
+  if (full.channel !== null) assert.ok(channel.options.some((o) => o.id === full.channel))
+})
