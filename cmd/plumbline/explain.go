@@ -18,6 +18,7 @@ import (
 // explainFlags are the flags of explain.
 type explainFlags struct {
 	csv                  csvFlags
+	snapshot             string // a file that snapshot export wrote
 	portal, asOf, format string
 	output               report.Format
 }
@@ -34,13 +35,14 @@ func newExplain(a *app) *cobra.Command {
 			if err := f.check(); err != nil {
 				return err
 			}
-			if f.csv.file != "" {
+			if f.csv.file != "" || f.snapshot != "" {
 				return failed(a.explainFile(cmd.Context(), f, args[0]))
 			}
 			return failed(a.explainPortals(cmd.Context(), f, args[0]))
 		},
 	}
 	f.csv.bind(c, "csv", "explain a deal of a CSV `file` instead of a portal's")
+	c.Flags().StringVar(&f.snapshot, "snapshot", "", "explain a deal of a `file` of snapshot export instead of a portal's")
 	c.Flags().StringVar(&f.portal, "portal", "", "of this portal (default: of the only one that has such a deal)")
 	c.Flags().StringVar(&f.asOf, "as-of", "", "judge as of this `time` (RFC 3339, or a date: the end of that day)")
 	c.Flags().StringVar(&f.format, "format", "table", "table or json")
@@ -56,14 +58,24 @@ func (f *explainFlags) check() (err error) {
 			return usage("--as-of: %w", err)
 		}
 	}
-	if f.csv.file != "" && f.portal != "" {
-		return usage("give --portal or --csv, not both")
+	given := 0
+	for _, where := range []string{f.portal, f.csv.file, f.snapshot} {
+		given += min(1, len(where))
+	}
+	if given > 1 {
+		return usage("give one of --portal, --csv and --snapshot, not several")
 	}
 	return f.csv.alone("csv")
 }
 
 func (a *app) explainFile(ctx context.Context, f *explainFlags, deal string) error {
-	in, err := a.fileInput(ctx, &f.csv, f.asOf)
+	var in audit.Input
+	var err error
+	if f.snapshot != "" {
+		in, err = a.snapshotInput(f.snapshot, f.asOf)
+	} else {
+		in, err = a.fileInput(ctx, &f.csv, f.asOf)
+	}
 	if err != nil {
 		return err
 	}

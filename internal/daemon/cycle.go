@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,8 +161,17 @@ func (c *Cycle) input(ctx context.Context, p Portal, at crm.Instant) (in audit.I
 	if p.Imported && at.IsZero() {
 		in.Now = in.Snapshot.Taken
 	}
-	in.Waivers, err = c.Store.Waivers(ctx, p.Name, in.Now)
+	in.Waivers, err = c.waivers(ctx, p.Name, at)
 	return in, err
+}
+
+// waivers are those that hold at a moment; none is now, even where what is judged was so earlier.
+func (c *Cycle) waivers(ctx context.Context, portal string, at crm.Instant) ([]audit.Waiver, error) {
+	if at.IsZero() {
+		at = crm.At(c.Now())
+	}
+	all, err := c.Store.Waivers(ctx, portal, at)
+	return slices.DeleteFunc(all, func(w audit.Waiver) bool { return w.Until <= at }), err
 }
 
 // Plan plans the fixes of a result. who is in whose name; a person's plan always proposes, the daemon's obeys the modes.
