@@ -131,13 +131,28 @@ func readDeal(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 	if closed(w, d) {
 		out.Closed = out.StageEntry
 	}
+	readWork(t, &out, w, d)
+	return out
+}
+
+// readWork reads what was done for a deal, who belongs to it, and who edited it.
+func readWork(t *testing.T, out *crm.Deal, w *sandbox.World, d *sandbox.Deal) {
+	t.Helper()
+	out.Contacts, out.Source, out.Editor = int32(len(d.Contacts)), d.Channel, d.Editor
+	out.Modified = max(out.StageEntry, crm.At(d.Edited))
 	for _, a := range d.Activities {
-		readActivity(&out, a, w.Now)
-		if a.Done && !a.Inbound && (a.Kind == "call" || a.Kind == "email" || a.Kind == "meeting") {
-			out.Touches++
+		readActivity(out, a, w.Now)
+	}
+	zone, err := time.LoadLocation(w.Zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range d.Quotes {
+		y, m, day := q.Expires.In(zone).Date()
+		out.Quote = crm.Quote{
+			Published: crm.At(q.Published), Signed: crm.At(q.Signed), Paid: crm.At(q.Paid), Expires: crm.At(time.Date(y, m, day+1, 0, 0, 0, 0, zone)),
 		}
 	}
-	return out
 }
 
 // readDates reads every value of the close date. Where the world does not tell them, it was set with the last move.
@@ -155,19 +170,37 @@ func readDates(out *crm.Deal, d *sandbox.Deal) {
 
 func readActivity(d *crm.Deal, a sandbox.Activity, now time.Time) {
 	at := crm.At(a.At)
+	first := func(to *crm.Instant) {
+		if to.IsZero() || at < *to {
+			*to = at
+		}
+	}
+	person := a.Kind == "call" || a.Kind == "meeting" || a.Kind == "email"
 	switch {
-	case !a.Done && a.At.After(now) && a.Kind != "note" && a.Kind != "email":
-		if d.Planned.IsZero() || at < d.Planned {
-			d.Planned = at
+	case !a.Done && (person || a.Kind == "task") && a.Kind != "email":
+		first(&d.NextDue)
+		if a.At.After(now) {
+			first(&d.Planned)
 		}
+		return
 	case !a.Done || a.At.After(now):
-	case a.Inbound || a.Kind == "meeting":
+		return
+	}
+	d.Modified = max(d.Modified, at)
+	if a.Inbound || a.Kind == "meeting" {
 		d.Buyer = max(d.Buyer, at)
-		if !a.Inbound {
-			d.Touch = max(d.Touch, at)
-		}
-	case a.Kind == "call" || a.Kind == "email":
-		d.Touch = max(d.Touch, at)
+	}
+	if !person || a.Inbound {
+		return
+	}
+	d.Touches++
+	d.Touch = max(d.Touch, at)
+	first(&d.FirstTouch)
+	switch a.Kind {
+	case "meeting":
+		first(&d.FirstMeeting)
+	case "email":
+		first(&d.FirstMail)
 	}
 }
 

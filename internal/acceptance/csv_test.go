@@ -241,9 +241,12 @@ func TestAPlainFileAsPortal(t *testing.T) {
 }
 
 // noFile reports whether a policy judges what no file tells: who has left, what stages are worth, how often a deal was touched,
-// which stages the CRM ships.
+// which stages the CRM ships, when the buyer was heard of, who belongs to a deal, what is planned for it and on record of it.
 func noFile(policy string) bool {
-	return strings.HasPrefix(policy, "probability-") || slices.Contains([]string{"owner-inactive", "gave-up-early", "default-stages-untouched"}, policy)
+	return strings.HasPrefix(policy, "probability-") || slices.Contains([]string{
+		"owner-inactive", "gave-up-early", "default-stages-untouched", "no-buyer-activity", "follow-up-overdue", "next-activity-overdue", "slow-first-response",
+		"contact-missing", "single-threaded", "stage-without-evidence", "behind-its-evidence", "touched-in-bulk",
+	}, policy)
 }
 
 // plainFile writes a world down in the plain layout, with the history of its stages.

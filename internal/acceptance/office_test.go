@@ -151,6 +151,15 @@ func facts() crm.Fact {
 	return f
 }
 
+// paged is an account of which only what comes with the pages of deals is read: quotes, line items and overdue tasks are asked for
+// many deals at once, while pages wait.
+func paged(t *testing.T, world *sandbox.World) *office {
+	t.Helper()
+	o := opened(t, world)
+	o.portal.Facts &^= crm.FactQuotes | crm.FactLineItems | crm.FactNextDue
+	return o
+}
+
 // somebody is an active person of the world, to whom ownerless deals may go.
 func somebody(w *sandbox.World) string {
 	for _, p := range w.Owners {

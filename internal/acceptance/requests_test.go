@@ -18,7 +18,7 @@ func TestWhatAPullCosts(t *testing.T) {
 	for _, n := range []int{0, 1, 49, 50, 51, 230, 2000} {
 		t.Run(fmt.Sprint(n, " deals"), func(t *testing.T) {
 			t.Parallel()
-			o := opened(t, worldOf(n))
+			o := paged(t, worldOf(n))
 			first := o.sync(t)
 			limit := int64((n+49)/50 + 6)
 			if o.snapshot(t).Len() != n || !first.Completeness.Complete() {
@@ -59,7 +59,7 @@ func TestWhatAPullCosts(t *testing.T) {
 // TestADayOfPolls polls a portal every half hour for a day. Tokens expire and are renewed, searches see every change, and
 // nothing is ever refused.
 func TestADayOfPolls(t *testing.T) {
-	o := opened(t, worldOf(230))
+	o := paged(t, worldOf(230))
 	o.sync(t)
 	was := o.requests()
 	for poll := range 48 {

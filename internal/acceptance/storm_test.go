@@ -180,7 +180,7 @@ func count(r *audit.Result, policy string) (n int) {
 // day's pull goes on at the page where it stopped.
 func TestADailyLimitInMidPull(t *testing.T) {
 	const n, pages = 2000, 40
-	o := opened(t, worldOf(n))
+	o := paged(t, worldOf(n))
 	lists := o.limitAfter(25)
 	s, err := o.cycle.Sync(t.Context(), o.portal, daemon.Pull{})
 	if err != nil {
@@ -253,7 +253,7 @@ func listsDeals(r *http.Request) bool {
 // where the last one stood; in the end every page was listed once.
 func TestAPullThatIsStoppedGoesOn(t *testing.T) {
 	const n, pages = 2000, 40
-	o := opened(t, worldOf(n))
+	o := paged(t, worldOf(n))
 	stops := 0
 	for !o.pullSome(t, 7) {
 		if snap := o.snapshot(t); snap == nil || snap.Completeness.Complete() {

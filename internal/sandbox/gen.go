@@ -63,6 +63,7 @@ type maker struct {
 	names  *rand.Rand // for what is planted in names and flags of stages
 	whys   *rand.Rand // for what is planted in losses
 	dates  *rand.Rand // for what is planted in dates, amounts, paths and names of deals
+	deeds  *rand.Rand // for the work on open deals, and what is planted in it
 }
 
 func newMaker(opts GenOptions, without map[string]bool) *maker {
@@ -72,6 +73,7 @@ func newMaker(opts GenOptions, without map[string]bool) *maker {
 	g.choosePlanOfOdds(without)
 	g.choosePlanOfLosses(without)
 	g.choosePlanOfBoards()
+	g.choosePlanOfActivity()
 	g.choosePlanOfDates()
 	return g
 }

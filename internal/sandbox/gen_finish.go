@@ -37,6 +37,7 @@ func (g *maker) finish() *World {
 		w.Deals = append(w.Deals, f.archived(strconv.Itoa(id)))
 	}
 	w.plant(noStageTimeLimit, "portal", w.Account)
+	enliven(w, g.deeds, g.plan)
 	misdate(w, g.dates, g.plan)
 	w.sortTruth()
 	return w

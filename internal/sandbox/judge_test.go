@@ -68,6 +68,7 @@ func judgeWorld(t *testing.T, w *World) *judge {
 	j.odds(all)
 	j.names()
 	j.dates(all)
+	j.bulk(all)
 	for p := range w.Pipelines {
 		mine := slices.DeleteFunc(slices.Clone(all), func(d past) bool { return d.at.pipeline != p || d.deal.Archived })
 		var own []past
@@ -76,6 +77,7 @@ func judgeWorld(t *testing.T, w *World) *judge {
 		}
 		j.paths(own, j.design(p, own))
 		j.ages(p, all, mine)
+		j.learned(p, own)
 	}
 	for _, d := range all {
 		if !d.deal.Archived && d.at.kind == stillOpen {
@@ -353,6 +355,9 @@ func (j *judge) openDeal(d past) {
 		j.report("owner-missing", "deal", id)
 	} else if !j.active[deal.Owner] {
 		j.report("owner-inactive", "deal", id)
+	}
+	if j.activity(d) {
+		return
 	}
 	fresh := deal.Created
 	for _, a := range deal.Activities {

@@ -39,6 +39,16 @@ const (
 	stageAfterWon          = "stage-after-won"
 	closingStageMissing    = "closing-stage-missing"
 
+	noBuyerActivity      = "no-buyer-activity"
+	nextActivityOverdue  = "next-activity-overdue"
+	followUpOverdue      = "follow-up-overdue"
+	slowFirstResponse    = "slow-first-response"
+	touchedInBulk        = "touched-in-bulk"
+	contactMissing       = "contact-missing"
+	singleThreaded       = "single-threaded"
+	stageWithoutEvidence = "stage-without-evidence"
+	behindItsEvidence    = "behind-its-evidence"
+
 	closeDateDefault = "close-date-default"
 	closeDateTooSoon = "close-date-too-soon"
 	closeDatePushed  = "close-date-pushed"
@@ -141,6 +151,28 @@ const (
 //	                       interested, and no accident does that. Planted: n >= 24 and at least 60 %, today and seven days ago. Base:
 //	                       one in ten.
 //
+//	no-buyer-activity      subject deal. Open, nothing planned, created and last heard of (an inbound mail, a meeting held) more than 21 d
+//	                       ago. Base: heard of or created within 14 d. Planted: 26.5 d and more; half of them were written to within
+//	                       1.3 d, the others have no-next-activity too.
+//	next-activity-overdue  subject deal. Open, the earliest task, call or meeting not done is more than 3 d past, or more than 90 d ahead.
+//	                       Base: 4 to 12 d ahead or none. Planted: a task 4 to 20 d past, or 112 to 200 d ahead. Such deals are not
+//	                       judged by no-next-activity.
+//	follow-up-overdue      subject deal. Open, nothing planned, the last touch unanswered and more than 5 working days old, and not past
+//	                       no-buyer-activity. Planted: a mail 11 to 15 d ago; it has no-next-activity too. Base: answered, or within 1.3 d.
+//	slow-first-response    subject deal. Open, by an inbound channel, no touch within 8 working hours. Base: none, or a mail within two
+//	                       hours. Planted: nothing within 5 d.
+//	touched-in-bulk        subject deal. Open, the last edit one of 20 within a minute by one person, and for 30 d nothing else.
+//	                       Planted: one of 27 or more, most of them of closed deals, and for 37 d nothing but a plan. Not on Pipedrive,
+//	                       which does not say who edited a deal.
+//	contact-missing        subject deal. Open, neither contact nor company.
+//	single-threaded        subject deal. Open, past the middle of a pipeline of which the deals won within 365 d, n >= 20, have two
+//	                       contacts in the median, with one. Planted: all of 24 or more have two. Base: two of three won deals have one.
+//	stage-without-evidence subject deal. Open, past the first stage without a meeting held, where 70 % of the deals won within 365 d,
+//	                       n >= 20, had one by then. Planted: all of 24 or more had one, today and seven days ago. Base: one in three had
+//	                       a meeting or a mail of the team, and none a quote.
+//	behind-its-evidence    subject deal. Open, a published and valid quote before the first stage whose name says proposal, or a signed or
+//	                       paid one. Base: quotes from that stage on, and expired ones. Not on Pipedrive, which has no quotes.
+//
 //	close-date-default     subject deal. Open, the close date is the last day of the month of its creation, as it was from the beginning, and
 //	                       still to come. Planted: 3 d ahead and more; it may be close-date-too-soon as well. Not on Pipedrive, which enters
 //	                       no date.
@@ -189,7 +221,7 @@ const (
 // Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
 // nothing, and their stay there counts as one in that pipeline's stage.
 func Plantable() []string {
-	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses(), plantedInDates())
+	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses(), plantedInActivity(), plantedInDates())
 }
 
 // plantedByChance are those that a seed draws first; the order decides which.

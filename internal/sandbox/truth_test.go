@@ -124,19 +124,7 @@ func row(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 	if !open {
 		out.Closed = out.StageEntry
 	}
-	for _, a := range d.Activities {
-		at := crm.At(a.At)
-		switch {
-		case a.Kind == "note" || a.Kind == "task" && a.Done:
-		case !a.Done && (out.Planned.IsZero() || at < out.Planned):
-			out.Planned = at
-		case a.Done && a.Inbound:
-			out.Buyer = max(out.Buyer, at)
-		case a.Done:
-			out.Touches++
-			out.Touch = max(out.Touch, at)
-		}
-	}
+	work(&out, w, d)
 	return out
 }
 
@@ -155,5 +143,48 @@ func dates(out *crm.Deal, d *sandbox.Deal) {
 			by = crm.OriginPerson
 		}
 		out.Dates = append(out.Dates, crm.DateChange{At: crm.At(c.At), To: crm.At(c.To), Origin: by})
+	}
+}
+
+// work reads what was done on a deal, and by whom.
+func work(out *crm.Deal, w *sandbox.World, d *sandbox.Deal) {
+	first := func(to *crm.Instant, at crm.Instant) {
+		if to.IsZero() || at < *to {
+			*to = at
+		}
+	}
+	out.Contacts, out.Source, out.Editor = int32(len(d.Contacts)), d.Channel, d.Editor
+	out.Modified = max(out.StageEntry, crm.At(d.Edited))
+	for _, a := range d.Activities {
+		at := crm.At(a.At)
+		if a.Kind == "note" || a.Kind == "task" && a.Done {
+			continue
+		}
+		if !a.Done {
+			first(&out.NextDue, at)
+			if a.At.After(w.Now) {
+				first(&out.Planned, at)
+			}
+			continue
+		}
+		out.Modified = max(out.Modified, at)
+		if a.Inbound || a.Kind == "meeting" {
+			out.Buyer = max(out.Buyer, at)
+		}
+		if a.Inbound {
+			continue
+		}
+		out.Touches++
+		out.Touch = max(out.Touch, at)
+		first(&out.FirstTouch, at)
+		switch a.Kind {
+		case "meeting":
+			first(&out.FirstMeeting, at)
+		case "email":
+			first(&out.FirstMail, at)
+		}
+	}
+	for _, q := range d.Quotes {
+		out.Quote = crm.Quote{Published: crm.At(q.Published), Expires: crm.At(q.Expires), Signed: crm.At(q.Signed), Paid: crm.At(q.Paid)}
 	}
 }

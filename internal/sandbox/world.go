@@ -86,6 +86,7 @@ type Deal struct {
 	Type         string       // kind of deal, as the option's value: "newbusiness", "existingbusiness"; "" none
 	Channel      string       // as the CRM names where it came from: "ORGANIC_SEARCH", "OFFLINE", …; "" none
 	Editor       string       // owner id of who changed it last, "" nobody
+	Edited       time.Time    // when Editor did; zero: with the last move
 	Dates        []DateChange // every value of CloseDate, oldest first; empty: it was set with the last move
 	Quotes       []Quote
 	LineItems    []LineItem

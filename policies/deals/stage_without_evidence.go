@@ -29,8 +29,8 @@ func StageWithoutEvidence() *audit.Policy {
 		After: []string{notCaptured},
 		Facts: crm.FactEvidence | crm.FactQuotes | crm.FactHistory | crm.FactClosed | crm.FactStageEntry | crm.FactAmount | crm.FactCloseDate | crm.FactCompany |
 			crm.FactContacts | crm.FactOwner,
-		Message: `In "{{.stage}}" without {{join .missing}}` +
-			`{{if index . "n_count"}}: {{pct .won_rate}} of {{count .n_count}} won deals had that when they went past "{{.passed}}"{{end}}`,
+		Message: `In "{{.stage}}", and not on record: {{join .missing}}` +
+			`{{if index . "n_count"}}: {{pct .won_rate}} of {{count .n_count}} won deals had it when they went past "{{.passed}}"{{end}}`,
 	}, stageWithoutEvidence{Learn: true, Share: 0.7, MinWon: 20})
 }
 

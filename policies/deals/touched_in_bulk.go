@@ -50,8 +50,7 @@ func (s touchedInBulk) judge(p *audit.Pass, r crm.Row, edits int32) {
 	editor, at := p.Snap.LastEdit(r.Index)
 	from := p.Now.Add(-s.Window.Duration())
 	lively := func(fact crm.Fact, at crm.Instant) bool { return has(r, fact, at) && at > from }
-	entered, placed := p.EntryOf(r)
-	moved := placed && entered > from && entered.Sub(at).Abs() > s.Within.Duration()
+	moved, placed := s.moved(p, r, at, from)
 	switch {
 	case lively(crm.FactTouch, r.Touch), lively(crm.FactBuyer, r.Buyer), lively(crm.FactCreated, r.Created), moved:
 		p.OK(r)
@@ -73,6 +72,18 @@ func (s touchedInBulk) judge(p *audit.Pass, r crm.Row, edits int32) {
 			},
 		})
 	}
+}
+
+// moved reports whether a deal entered a stage after a moment, but for what the edit itself moved; ok is false where that is not known.
+func (s touchedInBulk) moved(p *audit.Pass, r crm.Row, edited, from crm.Instant) (moved, ok bool) {
+	apart := func(entered crm.Instant) bool {
+		return entered > from && entered.Sub(edited).Abs() > s.Within.Duration()
+	}
+	if visits, ok := p.Visits(r); ok {
+		return slices.ContainsFunc(visits, func(v audit.Visit) bool { return apart(v.Entered) }), true
+	}
+	entered, ok := p.EntryOf(r)
+	return ok && apart(entered), ok
 }
 
 // userName is a user's name, or the id where the list has no such user.

@@ -155,7 +155,8 @@ func (p *portal) loadDeal(deals *kind, d *sandbox.Deal) *record {
 		"deal_currency_code", d.Currency, "hs_object_source", source, "hs_object_source_label", source, externalID, d.External,
 		"dealtype", d.Type, "hs_analytics_source", d.Channel)
 	if user := p.userOf(d.Editor); user != 0 {
-		r.fields["hs_updated_by_user_id"] = []version{{value: itoa(user), at: created, source: source}}
+		at := later(created, d.Edited.Truncate(time.Millisecond))
+		r.fields["hs_updated_by_user_id"] = []version{{value: itoa(user), at: at, source: source}}
 	}
 	moves := d.Moves
 	if len(moves) == 0 {
@@ -177,6 +178,7 @@ func (p *portal) loadDeal(deals *kind, d *sandbox.Deal) *record {
 		r.put("closedate", version{value: stampOrEmpty(c.To), at: at, source: cmp.Or(c.Source, "CRM_UI"), user: p.userOf(c.By)})
 		r.touch(at)
 	}
+	r.touch(d.Edited.Truncate(time.Millisecond))
 	last.value = d.LossReason
 	r.put("closed_lost_reason", last)
 	if p.world.LossProperty != nil {
