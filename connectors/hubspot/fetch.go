@@ -23,6 +23,8 @@ type todo struct {
 	quotes, lines, tasks []string
 }
 
+func (t *todo) none() bool { return len(t.quotes)+len(t.lines)+len(t.tasks) == 0 }
+
 // note notes what is to be read of a deal beside its properties: quotes of those that are open or won, line items and overdue
 // tasks of the open ones that have any.
 func (w *walk) note(d *crm.Deal, r row) {
@@ -47,8 +49,8 @@ func (w *walk) note(d *crm.Deal, r row) {
 
 func (w *walk) asks(f crm.Fact) bool { return w.work.Facts.Has(f) && !w.lacks.Has(f) }
 
-// whole holds pages back until what they lack was read, for many deals at once. A walk that nothing is to be fetched for
-// passes its pages on as they come.
+// whole holds pages back until what they lack was read, for many deals at once. Pages that lack nothing are passed on as they
+// come, so that a walk which is stopped has lost none of them.
 func (w *walk) whole(ctx context.Context, pages iter.Seq2[crm.Page, error]) iter.Seq2[crm.Page, error] {
 	for fact, scope := range map[crm.Fact]string{crm.FactQuotes: scopeQuotes, crm.FactLineItems: scopeLineItems, crm.FactNextDue: scopeTasks} {
 		if !w.may(scope) {
@@ -82,7 +84,7 @@ func (w *walk) whole(ctx context.Context, pages iter.Seq2[crm.Page, error]) iter
 				return
 			}
 			held, deals = append(held, page), deals+len(page.Deals)
-			if (page.Last || deals >= heldDeals || w.opts.Now().Sub(began) >= heldFor) && !flush() {
+			if (w.todo.none() || page.Last || deals >= heldDeals || w.opts.Now().Sub(began) >= heldFor) && !flush() {
 				return
 			}
 		}
