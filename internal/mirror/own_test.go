@@ -13,10 +13,10 @@ func TestWhatIsPlannedBehindAnOwnTask(t *testing.T) {
 	g := newRig(2)
 	now := crm.At(g.now)
 	real, ours := now.Add(72*time.Hour), now.Add(24*time.Hour)
-	g.portal.deals["d0001"].Planned = real
+	g.portal.deals["d0001"].Planned, g.portal.deals["d0001"].NextDue = real, real
 	g.sync(t)
 	for id := range g.portal.deals {
-		g.portal.deals[id].Planned, g.portal.deals[id].Modified = ours, g.portal.tick()
+		g.portal.deals[id].Planned, g.portal.deals[id].NextDue, g.portal.deals[id].Modified = ours, ours, g.portal.tick()
 	}
 	g.store.own = map[string][]crm.Instant{"d0001": {ours}, "d0002": {ours}}
 	for _, full := range []bool{false, true} {
@@ -24,6 +24,9 @@ func TestWhatIsPlannedBehindAnOwnTask(t *testing.T) {
 		_, snap := g.sync(t)
 		if a, b := snap.Deal(0).Planned, snap.Deal(1).Planned; a != real || b != 0 {
 			t.Errorf("full %v: planned %s and %s, want %s and none", full, a, b, real)
+		}
+		if a, b := snap.Engagement(0).NextDue, snap.Engagement(1).NextDue; a != real || b != 0 {
+			t.Errorf("full %v: due first %s and %s, want %s and none", full, a, b, real)
 		}
 	}
 	g.now = real.Time()

@@ -147,18 +147,26 @@ func (r *run) place(pipeline, stage string) int {
 // hideOwnTask takes away a next activity that is a task of ours: what we did is no sign of life. What is planned behind it
 // the CRM does not tell; what was seen there before our task came stays until its time has passed.
 func (r *run) hideOwnTask(d, before *crm.Deal) {
-	if d.Planned.IsZero() {
-		return
+	var was crm.Deal
+	if before != nil {
+		was = *before
 	}
-	for _, due := range r.own[d.ID] {
-		if !d.Planned.Time().Truncate(time.Second).Equal(due.Time().Truncate(time.Second)) {
+	d.Planned, d.NextDue = r.notOurs(d.ID, d.Planned, was.Planned), r.notOurs(d.ID, d.NextDue, was.NextDue)
+}
+
+// notOurs is the time of a deal's next activity, or that of the one seen before where it is a task of ours.
+func (r *run) notOurs(deal string, at, before crm.Instant) crm.Instant {
+	if at.IsZero() {
+		return 0
+	}
+	for _, due := range r.own[deal] {
+		if !at.Time().Truncate(time.Second).Equal(due.Time().Truncate(time.Second)) {
 			continue
 		}
-		ours := d.Planned
-		d.Planned = 0
-		if before != nil && before.Planned > ours && before.Planned > crm.At(r.opts.Now()) {
-			d.Planned = before.Planned
+		if before > at && before > crm.At(r.opts.Now()) {
+			return before
 		}
-		return
+		return 0
 	}
+	return at
 }
