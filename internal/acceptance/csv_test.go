@@ -230,7 +230,7 @@ func TestAPlainFileAsPortal(t *testing.T) {
 			// Without the histories the file still tells when each deal entered its stage. The portal takes that for all of the
 			// history, and so knows of deals that were closed as they were created: averages differ, findings do not.
 			o.History = ""
-			needHistory := []string{"stage-skipped", "stage-regressed", "unused-stage", "often-skipped-stage"}
+			needHistory := []string{"stage-skipped", "stage-regressed", "stage-rushed", "created-late", "reopened", "unused-stage", "often-skipped-stage"}
 			for policy, n := range bothSides(t, o, world.Now.Add(pulling)).compare(t, false) {
 				if !slices.Contains(needHistory, policy) && !noFile(policy) {
 					t.Errorf("without histories, %s: %d records could be judged by one side only", policy, n)
@@ -241,11 +241,12 @@ func TestAPlainFileAsPortal(t *testing.T) {
 }
 
 // noFile reports whether a policy judges what no file tells: who has left, what stages are worth, how often a deal was touched,
-// which stages the CRM ships, when the buyer was heard of, who belongs to a deal, what is planned for it and on record of it.
+// which stages the CRM ships, when the buyer was heard of, who belongs to a deal, what is planned for it and on record of it,
+// which close dates it had.
 func noFile(policy string) bool {
 	return strings.HasPrefix(policy, "probability-") || slices.Contains([]string{
 		"owner-inactive", "gave-up-early", "default-stages-untouched", "no-buyer-activity", "follow-up-overdue", "next-activity-overdue", "slow-first-response",
-		"contact-missing", "single-threaded", "stage-without-evidence", "behind-its-evidence", "touched-in-bulk",
+		"contact-missing", "single-threaded", "stage-without-evidence", "behind-its-evidence", "touched-in-bulk", "close-date-pushed",
 	}, policy)
 }
 
