@@ -62,6 +62,7 @@ type maker struct {
 	odds   *rand.Rand // for what is planted in probabilities
 	names  *rand.Rand // for what is planted in names and flags of stages
 	whys   *rand.Rand // for what is planted in losses
+	upkeep *rand.Rand // for what is planted in how the set-up is kept
 	dates  *rand.Rand // for what is planted in dates, amounts, paths and names of deals
 	deeds  *rand.Rand // for the work on open deals, and what is planted in it
 }
@@ -75,6 +76,7 @@ func newMaker(opts GenOptions, without map[string]bool) *maker {
 	g.choosePlanOfBoards()
 	g.choosePlanOfActivity()
 	g.choosePlanOfDates()
+	g.choosePlanOfUpkeep()
 	return g
 }
 

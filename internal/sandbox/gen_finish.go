@@ -39,6 +39,7 @@ func (g *maker) finish() *World {
 	w.plant(noStageTimeLimit, "portal", w.Account)
 	enliven(w, g.deeds, g.plan)
 	misdate(w, g.dates, g.plan)
+	keepUp(w, g.upkeep, g.plan)
 	w.sortTruth()
 	return w
 }

@@ -24,9 +24,11 @@ func TestHealthyWorldsKeepTheirDistance(t *testing.T) {
 		}
 		w := Generate(GenOptions{Deals: n, Seed: seed, Now: someNow(seed), Healthy: true})
 		j := judgeWorld(t, w)
-		// That no limit is written down is a matter of the configuration, which no account can be healthy in by itself.
-		always := []Planted{{noStageTimeLimit, Subject{"portal", w.Account}}}
-		if !slices.Equal(w.Truth, always) || !slices.Equal(j.found, always) || len(j.near) > 0 {
+		// What is not written down is a matter of the configuration, in which no account can be healthy by itself.
+		always := []Planted{{exitCriteriaUndefined, Subject{"portal", w.Account}}, {noStageTimeLimit, Subject{"portal", w.Account}}}
+		found := World{Truth: j.found}
+		found.sortTruth()
+		if !slices.Equal(w.Truth, always) || !slices.Equal(found.Truth, always) || len(j.near) > 0 {
 			t.Errorf("seed %d: planted %v, found %v, near %v", seed, w.Truth, j.found, j.near)
 		}
 	}
@@ -69,7 +71,7 @@ func TestEveryPolicyCanBePlantedAlone(t *testing.T) {
 		}
 		for _, p := range w.Truth {
 			implied := p.Policy == staleInStage && policy == openTooLong || p.Policy == openTooLong && policy == staleInStage ||
-				p.Policy == probabilityMiscalibrated && policy == probabilityUnset || p.Policy == noStageTimeLimit ||
+				p.Policy == probabilityMiscalibrated && policy == probabilityUnset || p.Policy == noStageTimeLimit || p.Policy == exitCriteriaUndefined ||
 				p.Policy == closeDateTooSoon && policy == closeDateDefault || p.Policy == lossOtherBare && policy == lossOtherOverused ||
 				p.Policy == noNextActivity && (policy == noBuyerActivity || policy == followUpOverdue)
 			if p.Policy != policy && !implied {
@@ -102,7 +104,7 @@ func whole(w *World, listed int) error {
 	companies, contacts := map[string]bool{"": true}, map[string]bool{}
 	owners := map[string]bool{"": true}
 	for _, o := range w.Owners {
-		owners[o.ID] = true
+		owners[o.ID], known["owner "+o.ID] = true, true
 	}
 	for _, c := range w.Companies {
 		companies[c.ID] = true

@@ -84,6 +84,7 @@ func judgeWorld(t *testing.T, w *World) *judge {
 			j.openDeal(d)
 		}
 	}
+	j.upkeep(all)
 	return j
 }
 

@@ -29,6 +29,16 @@ const (
 	probabilityMiscalibrated = "probability-miscalibrated"
 	noStageTimeLimit         = "no-stage-time-limit"
 
+	startsTooEarly        = "starts-too-early"
+	exitCriteriaUndefined = "exit-criteria-undefined"
+	reviewOverdue         = "review-overdue"
+	unusedPipeline        = "unused-pipeline"
+	singleChannelOutreach = "single-channel-outreach"
+	activityNotCaptured   = "activity-not-captured"
+	manualStageMoves      = "manual-stage-moves"
+	movesBounce           = "moves-bounce"
+	skippingAllowed       = "skipping-allowed"
+
 	tooFewStages           = "too-few-stages"
 	severalClosedStages    = "several-closed-stages"
 	subjectiveStageName    = "subjective-stage-name"
@@ -221,7 +231,7 @@ const (
 // Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
 // nothing, and their stay there counts as one in that pipeline's stage.
 func Plantable() []string {
-	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses(), plantedInActivity(), plantedInDates())
+	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses(), plantedInActivity(), plantedInDates(), plantedInUpkeep(), []string{exitCriteriaUndefined})
 }
 
 // plantedByChance are those that a seed draws first; the order decides which.

@@ -65,7 +65,10 @@ func snapshot(t *testing.T, w *sandbox.World) *crm.Snapshot {
 		}
 	}
 	for i, p := range w.Pipelines {
-		line := crm.Pipeline{ID: p.ID, Name: p.Label, Order: i, Created: crm.At(p.Created)}
+		line := crm.Pipeline{ID: p.ID, Name: p.Label, Order: i, Created: crm.At(p.Created), Changed: max(crm.At(p.Created), crm.At(p.Changed))}
+		if p.Rules != nil {
+			line.Rules = &crm.Rules{NoSkip: p.Rules.NoSkip, NoBack: p.Rules.NoBack, Since: crm.At(w.Now)}
+		}
 		for j, s := range p.Stages {
 			st := crm.Stage{ID: s.ID, Name: s.Label, Order: j, Probability: &s.Probability}
 			switch s.Probability {
@@ -81,6 +84,7 @@ func snapshot(t *testing.T, w *sandbox.World) *crm.Snapshot {
 	for _, o := range w.Owners {
 		schema.Users = append(schema.Users, crm.User{ID: o.ID, Name: o.First + " " + o.Last, Email: o.Email, Active: o.Active, Queue: o.Queue})
 	}
+	schema.RulesAvailable, schema.OutreachKnown, schema.Outreach = true, true, touches(w)
 	b := crm.NewBuilder("test", "hubspot", schema)
 	for i := range w.Deals {
 		if err := b.Add(row(t, w, &w.Deals[i])); err != nil {
@@ -88,6 +92,32 @@ func snapshot(t *testing.T, w *sandbox.World) *crm.Snapshot {
 		}
 	}
 	return b.Build(crm.At(w.Now), crm.AllFacts, crm.Completeness{})
+}
+
+// touches counts what the team did within 90 days, by kind.
+func touches(w *sandbox.World) map[string]int {
+	out := map[string]int{}
+	for _, d := range w.Deals {
+		for _, a := range d.Activities {
+			if age := w.Now.Sub(a.At); a.Done && !a.Inbound && age >= 0 && age <= 90*24*time.Hour && a.Kind != "note" && a.Kind != "task" {
+				out[a.Kind]++
+			}
+		}
+	}
+	return out
+}
+
+// mover is who made a move.
+func mover(source string) crm.Origin {
+	switch source {
+	case "AUTOMATION_PLATFORM":
+		return crm.OriginAutomation
+	case "INTEGRATION", "API":
+		return crm.OriginIntegration
+	case "IMPORT", "MIGRATION":
+		return crm.OriginImport
+	}
+	return crm.OriginPerson
 }
 
 func row(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
@@ -112,7 +142,7 @@ func row(t *testing.T, w *sandbox.World, d *sandbox.Deal) crm.Deal {
 	}
 	dates(&out, d)
 	for _, m := range d.Moves {
-		out.Moves = append(out.Moves, crm.StageMove{Stage: m.Stage, At: crm.At(m.At)})
+		out.Moves = append(out.Moves, crm.StageMove{Stage: m.Stage, At: crm.At(m.At), Origin: mover(m.Source)})
 	}
 	out.StageEntry = out.Moves[len(out.Moves)-1].At
 	open := false
