@@ -34,7 +34,7 @@ func (s contactMissing) Check(p *audit.Pass) {
 func (s contactMissing) judge(p *audit.Pass, r crm.Row) {
 	contact, company := p.Snap.Contacts(r.Index) > 0, r.Company != 0
 	contactKnown, companyKnown := r.Known.Has(crm.FactContacts), r.Known.Has(crm.FactCompany)
-	if p.Snap.Schema.CompanyIsContact && !(contactKnown && contact) { // the company stands in for it
+	if p.Snap.Schema.CompanyIsContact && (!contactKnown || !contact) { // the company stands in for it
 		contact, contactKnown = companyKnown && company, (contactKnown || company) && companyKnown
 	}
 	var missing []string
