@@ -26,6 +26,8 @@ type Pass struct {
 	check  *Check
 	scope  *scope
 	run    *runner
+	count  *Judged // of the policy
+	family uint8   // the bit of the policy's family
 	visits []Visit
 	stages []int32
 	used   Settings // of the check, made with its first finding

@@ -105,16 +105,15 @@ func (r *runner) set(ref record, v verdict) {
 func (r *runner) judge(p *Pass, ref record, v verdict) {
 	r.set(ref, v)
 	if !p.check.Off {
-		c := r.counts[p.check.Policy.ID]
-		c.Judged++
+		p.count.Judged++
 		if v == passed {
-			c.Passed++
+			p.count.Passed++
 		}
 	}
-	switch family := p.check.Policy.Family; {
+	switch {
 	case ref.kind == crm.KindDeal:
-		r.judged[ref.index] |= r.families[family]
-	case family == FamilySetup:
+		r.judged[ref.index] |= p.family
+	case p.check.Policy.Family == FamilySetup:
 		r.setup[r.setupOf(ref)] = true
 	}
 }
@@ -138,7 +137,7 @@ func (r *runner) skip(p *Pass, ref record, need Need, why string) {
 		return
 	}
 	id := p.check.Policy.ID
-	r.counts[id].Unknown++
+	p.count.Unknown++
 	r.unknown = append(r.unknown, Unknown{Policy: id, Subject: r.subject(ref), Need: need, Why: why})
 	r.lacks(id, need, why)
 }

@@ -65,12 +65,13 @@ func (r *runner) all(ctx context.Context, after func(*group)) error {
 func (r *runner) policy(ctx context.Context, g *group) error {
 	clear(r.deals)
 	clear(r.others)
-	r.counts[g.policy.ID] = &Judged{}
+	count := &Judged{}
+	r.counts[g.policy.ID] = count
 	for i := range g.checks {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
-		p := &Pass{Snap: r.snap, Now: r.now, Stats: r.stats, check: &g.checks[i], scope: &g.scopes[i], run: r}
+		p := &Pass{Snap: r.snap, Now: r.now, Stats: r.stats, check: &g.checks[i], scope: &g.scopes[i], run: r, count: count, family: r.families[g.policy.Family]}
 		if err := guarded(func() { p.check.Settings.Check(p) }); err != nil {
 			return fmt.Errorf("audit: policy %s: %w", g.policy.ID, err)
 		}
