@@ -41,6 +41,9 @@ type Subject struct {
 	Rare bool
 	// Archive removes a deal as a user of the CRM would, through a client that is authorised.
 	Archive func(t *testing.T, b *Bench, id string)
+	// Merge makes one deal of two, and Turn has a deal be open or lost, as a user of the CRM would.
+	Merge func(t *testing.T, b *Bench, into, other string)
+	Turn  func(t *testing.T, b *Bench, id string, status crm.Status)
 }
 
 // Run judges a connector. Editing is judged where it is a [connectors.Editor].
@@ -50,6 +53,8 @@ func Run(t *testing.T, s Subject) {
 	t.Run("what few deals have", func(t *testing.T) { testRare(t, s) })
 	t.Run("facts asked for", func(t *testing.T) { testFactsAskedFor(t, s) })
 	t.Run("resume", func(t *testing.T) { testResume(t, s) })
+	t.Run("odd replies", func(t *testing.T) { testOddReplies(t, s) })
+	t.Run("meanwhile", func(t *testing.T) { testMeanwhile(t, s) })
 	t.Run("changes", func(t *testing.T) { testChanges(t, s) })
 	t.Run("gone", func(t *testing.T) { testGone(t, s) })
 	t.Run("request figures", func(t *testing.T) { testRequestFigures(t, s) })

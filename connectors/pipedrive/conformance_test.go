@@ -2,6 +2,7 @@ package pipedrive_test
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"strconv"
 	"testing"
@@ -37,18 +38,13 @@ func TestConformance(t *testing.T) {
 		Idle:    2,
 		Changed: func(n int) int64 { return 1 + pages(n, 500) + pages(2*n, 100) },
 		Archive: func(t *testing.T, b *conformance.Bench, id string) {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, b.Base+"/api/v2/deals/"+id, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := b.Client.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			if resp.StatusCode != http.StatusOK {
-				t.Fatalf("deleting deal %s: status %d", id, resp.StatusCode)
-			}
+			b.Send(t, http.MethodDelete, "/api/v2/deals/"+id, "")
+		},
+		Merge: func(t *testing.T, b *conformance.Bench, into, other string) {
+			b.Send(t, http.MethodPut, "/v1/deals/"+other+"/merge", `{"merge_with_id":`+into+`}`)
+		},
+		Turn: func(t *testing.T, b *conformance.Bench, id string, status crm.Status) {
+			b.Send(t, http.MethodPatch, "/api/v2/deals/"+id, fmt.Sprintf(`{"status":%q}`, status))
 		},
 	})
 }
