@@ -47,6 +47,9 @@ func names(f crm.Fact) (out []string) {
 			out = append(out, n)
 		}
 	}
+	if f != crm.AllFacts && f.Has(crm.FactRules) {
+		out = append(out, "rules")
+	}
 	return out
 }
 

@@ -405,6 +405,7 @@ func (r *reader) describe() {
 		{crm.FactLossReason, []column{colLostReason}, "add the column lost_reason, name one by --map lost_reason=TITLE, or say --map lost_reason= if the CRM keeps none", false},
 		{crm.FactCompany, []column{colCompany}, "", false},
 		{crm.FactOrigin, []column{colSource}, "audit the portal itself: a file does not tell how deals were made", false},
+		{crm.FactRules, nil, "audit the portal itself: a file does not tell what the CRM forbids", false},
 	} {
 		told := r.cols.known
 		if m.fact == crm.FactCreated || m.fact == crm.FactStageEntry { // every deal has them, so to declare them empty tells nothing

@@ -242,11 +242,13 @@ func TestAPlainFileAsPortal(t *testing.T) {
 
 // noFile reports whether a policy judges what no file tells: who has left, what stages are worth, how often a deal was touched,
 // which stages the CRM ships, when the buyer was heard of, who belongs to a deal, what is planned for it and on record of it,
-// which close dates it had.
+// which close dates it had, what moved it, when stages were changed, what the CRM forbids, and how the team reaches out.
 func noFile(policy string) bool {
 	return strings.HasPrefix(policy, "probability-") || slices.Contains([]string{
 		"owner-inactive", "gave-up-early", "default-stages-untouched", "no-buyer-activity", "follow-up-overdue", "next-activity-overdue", "slow-first-response",
 		"contact-missing", "single-threaded", "stage-without-evidence", "behind-its-evidence", "touched-in-bulk", "close-date-pushed",
+		"starts-too-early", "review-overdue", "single-channel-outreach", "activity-not-captured", "manual-stage-moves", "moves-bounce", "rules-bypassed",
+		"skipping-allowed",
 	}, policy)
 }
 

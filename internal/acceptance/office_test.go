@@ -156,7 +156,7 @@ func facts() crm.Fact {
 func paged(t *testing.T, world *sandbox.World) *office {
 	t.Helper()
 	o := opened(t, world)
-	o.portal.Facts &^= crm.FactQuotes | crm.FactLineItems | crm.FactNextDue
+	o.portal.Facts &^= crm.FactQuotes | crm.FactLineItems | crm.FactNextDue | crm.FactRules | crm.FactOutreach
 	return o
 }
 
