@@ -136,13 +136,22 @@ func converted[To, From ~int64 | ~int32 | ~uint32 | ~uint8](in []From) []To {
 func appendNumbers[T ~int64 | ~int32 | ~uint32 | ~uint8](to []T, a arrow.Array) []T {
 	switch a := a.(type) {
 	case *array.Int64:
-		return append(to, converted[T](a.Int64Values())...)
+		return appendConverted(to, a.Int64Values())
 	case *array.Int32:
-		return append(to, converted[T](a.Int32Values())...)
+		return appendConverted(to, a.Int32Values())
 	case *array.Uint32:
-		return append(to, converted[T](a.Uint32Values())...)
+		return appendConverted(to, a.Uint32Values())
 	case *array.Uint8:
-		return append(to, converted[T](a.Uint8Values())...)
+		return appendConverted(to, a.Uint8Values())
+	}
+	return to
+}
+
+func appendConverted[To, From ~int64 | ~int32 | ~uint32 | ~uint8](to []To, in []From) []To {
+	n := len(to)
+	to = slices.Grow(to, len(in))[:n+len(in)]
+	for i, v := range in {
+		to[n+i] = To(v)
 	}
 	return to
 }
@@ -192,15 +201,15 @@ func instant(name string, of func(*crm.Columns) *[]crm.Instant) column {
 		put: func(c *crm.Columns, from, to int) arrow.Array { return after((*of(c))[from:to], c.Created[from:to]) },
 		get: func(c *crm.Columns, a arrow.Array) {
 			at, unit := a.(*array.Duration), unitOf(a)
-			out := of(c)
-			base := c.Created[len(*out):]
-			for i, v := range at.DurationValues() {
-				if at.IsNull(i) {
-					*out = append(*out, 0)
-					continue
+			col, n, values := *of(c), len(*of(c)), at.DurationValues()
+			base := c.Created[n:]
+			col = slices.Grow(col, len(values))[:n+len(values)]
+			for i, v := range values {
+				if col[n+i] = 0; at.IsValid(i) {
+					col[n+i] = base[i] + crm.Instant(v)*unit
 				}
-				*out = append(*out, base[i]+crm.Instant(v)*unit)
 			}
+			*of(c) = col
 		}}
 }
 
