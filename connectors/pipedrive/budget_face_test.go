@@ -137,15 +137,16 @@ func TestBurstsAndTheFirewall(t *testing.T) {
 	}
 }
 
-// A portal polled every hour for a week never takes more than its share of any day, from several processes with one ledger.
+// The portal of the promised figures, pulled whole once and polled every hour for a week, never takes more than its share of any
+// day, from several processes with one ledger.
 func TestAWeekOfPolls(t *testing.T) {
-	a := newAccount(t, bulk(1200, 200, 20), "lite:1")
+	a := newAccount(t, bulk(10_000, 1500, 500), "lite:1")
 	l := newLedger()
 	since, perDay := crm.At(today), map[string]int64{}
 	var s crm.Schema
 	for hour := range 7 * 24 {
 		c := a.open(t, func(o *connectors.Options) { o.Ledger = l })
-		if hour%24 == 0 {
+		if hour == 0 {
 			s, _ = fullPull(t, c)
 		}
 		s, err := c.(connectors.Refresher).Refresh(t.Context(), s)
