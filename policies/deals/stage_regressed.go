@@ -68,12 +68,13 @@ func (s stageRegressed) Check(p *audit.Pass) {
 	}
 }
 
-// backMoves lists the moves backward; a deal that was closed and opened again did not move backward by that.
+// backMoves lists the moves backward; a deal that was closed and opened again did not move backward by that, and what we moved is
+// none.
 func backMoves(snap *crm.Snapshot, visits []audit.Visit) []backMove {
 	var list []backMove
 	for i := 1; i < len(visits); i++ {
 		from, to := visits[i-1].Stage, visits[i].Stage
-		if from == crm.None || to == crm.None || snap.PipelineOf(from) != snap.PipelineOf(to) {
+		if from == crm.None || to == crm.None || visits[i].Origin == crm.OriginPlumbline || snap.PipelineOf(from) != snap.PipelineOf(to) {
 			continue
 		}
 		a, b := snap.Stage(from), snap.Stage(to)

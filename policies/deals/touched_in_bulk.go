@@ -74,13 +74,14 @@ func (s touchedInBulk) judge(p *audit.Pass, r crm.Row, edits int32) {
 	}
 }
 
-// moved reports whether a deal entered a stage after a moment, but for what the edit itself moved; ok is false where that is not known.
+// moved reports whether a deal entered a stage after a moment, but for what the edit itself or we moved; ok is false where that is
+// not known.
 func (s touchedInBulk) moved(p *audit.Pass, r crm.Row, edited, from crm.Instant) (moved, ok bool) {
 	apart := func(entered crm.Instant) bool {
 		return entered > from && entered.Sub(edited).Abs() > s.Within.Duration()
 	}
 	if visits, ok := p.Visits(r); ok {
-		return slices.ContainsFunc(visits, func(v audit.Visit) bool { return apart(v.Entered) }), true
+		return slices.ContainsFunc(visits, func(v audit.Visit) bool { return v.Origin != crm.OriginPlumbline && apart(v.Entered) }), true
 	}
 	entered, ok := p.EntryOf(r)
 	return ok && apart(entered), ok

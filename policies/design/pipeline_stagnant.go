@@ -25,7 +25,8 @@ func PipelineStagnant() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "pipeline-stagnant", Title: "Open deals do not move", Doc: pipelineStagnantDoc,
 		Group: audit.Design, Family: audit.FamilySetup, Rank: 30, Severity: audit.Medium,
-		Needs: []audit.Need{audit.NeedStageEntry, audit.NeedMail, audit.NeedHistoryN}, Sources: "S4", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
+		Needs: []audit.Need{audit.NeedStageEntry, audit.NeedMail, audit.NeedActivity, audit.NeedHistoryN}, Sources: "S4", Fix: audit.FixAdvice, Subject: crm.KindPipeline,
+		After:   []string{notCaptured},
 		Facts:   crm.FactHistory | crm.FactStageEntry | crm.FactBuyer | crm.FactCreated | crm.FactClosed,
 		Message: `Of {{count .open_count}} open deals only {{count .alive_count}} moved or heard from the buyer within {{days .window_days}}; at least {{pct .limit_rate}} should`,
 	}, pipelineStagnant{Limit: 0.2, MinOpen: 20, Window: audit.Days(30 * 24 * time.Hour), Cycles: 0.5})
@@ -39,6 +40,7 @@ func (s pipelineStagnant) Validate() error {
 }
 
 func (s pipelineStagnant) Check(p *audit.Pass) {
+	deaf := p.Flagged(notCaptured, crm.KindPortal, 0)
 	for i := range p.Pipelines() {
 		p.Compare(audit.Comparison{
 			Kind: crm.KindPipeline, Index: i,
@@ -47,7 +49,11 @@ func (s pipelineStagnant) Check(p *audit.Pass) {
 				if r.N < s.MinOpen && st.OpenDeals(i) >= s.MinOpen {
 					return audit.CannotCompare(audit.NeedMail, "whether its open deals moved, or buyers were heard, is not known")
 				}
-				return audit.Evidence{N: r.N, Least: s.MinOpen, Effect: r.N > 0 && r.Share() < float64(s.Limit), P: audit.ShareBelow(r, float64(s.Limit))}
+				still := r.N > 0 && r.Share() < float64(s.Limit)
+				if still && deaf {
+					return audit.CannotCompare(audit.NeedActivity, "activities do not reach the CRM, so that their absence says nothing")
+				}
+				return audit.Evidence{N: r.N, Least: s.MinOpen, Effect: still, P: audit.ShareBelow(r, float64(s.Limit))}
 			},
 			Tell: func(audit.Evidence) audit.Found {
 				days := s.days(p.Stats, i)

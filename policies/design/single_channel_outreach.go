@@ -52,7 +52,7 @@ func (s singleChannelOutreach) Check(p *audit.Pass) {
 		p.UnknownAt(crm.KindPortal, 0, audit.NeedOutreach, "how many touches there were of each kind is not known")
 	case all < s.MinTouches:
 		p.UnknownAt(crm.KindPortal, 0, audit.NeedHistoryN, "there were too few touches lately to tell")
-	case float64(most) <= float64(s.Limit)*float64(all):
+	case float64(most) <= float64(s.Limit)*float64(all), audit.ShareAbove(audit.Rate{K: most, N: all}, float64(s.Limit)) >= significant:
 		p.OKAt(crm.KindPortal, 0)
 	default:
 		p.FoundAt(crm.KindPortal, 0, audit.Found{Severity: audit.Info, Fix: advice(), Facts: audit.Facts{
