@@ -45,6 +45,10 @@ generate: ## Write the generated documents again
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./audit/... ./internal/snapfile/... ./internal/store/...
 
+.PHONY: compare
+compare: setup ## Hold the goals of performance to what the sqlite3 shell, Postgres and rows take, in one run (some minutes)
+	$(WITH_PG) go test -run '^$$' -bench 'Goal' -benchtime 1x -timeout 60m ./internal/acceptance
+
 .PHONY: chart
 chart: setup ## Lint and render the Helm chart
 	$(HELM) lint charts/plumbline
