@@ -39,7 +39,7 @@ func dealsOr(tb testing.TB, n int) int {
 
 // goalSchema is a set-up of three pipelines of eight open stages.
 func goalSchema() crm.Schema {
-	s := crm.Schema{Account: "1", Currency: "EUR", UsersKnown: true, ClosedStages: true}
+	s := crm.Schema{Account: "1", Currency: "EUR", UsersKnown: true, ClosedStages: true, LossReason: crm.LossReason{Kind: crm.LossText, Field: "closed_lost_reason"}}
 	for p := range 3 {
 		pipe := crm.Pipeline{ID: fmt.Sprintf("p%d", p), Name: []string{"Sales", "Partners", "Renewals"}[p], Order: p, Created: 1}
 		for i, name := range []string{"New", "Qualified", "Meeting held", "Demo given", "Proposal sent", "Negotiation", "Legal review", "Contract sent"} {
@@ -128,6 +128,9 @@ func goalDeal(r *rand.Rand, i int, healthy bool) crm.Deal {
 		d.Closed, d.CloseDate, d.Touch, d.Buyer = ago(at), ago(at), ago(at+1), ago(at+2)
 	}
 	d.Modified = max(d.StageEntry, d.Touch)
+	if healthy {
+		d.Known, d.Dates = crm.AllFacts, []crm.DateChange{{At: d.Created, To: d.CloseDate, Origin: crm.OriginPerson}}
+	}
 	return d
 }
 

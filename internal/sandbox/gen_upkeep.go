@@ -426,7 +426,7 @@ func (c *caretaker) capture() {
 
 // believed are the policies that take the absence of activity for a fact.
 func believed() []string {
-	return []string{noBuyerActivity, noNextActivity, followUpOverdue, slowFirstResponse, touchedInBulk, stageWithoutEvidence}
+	return []string{noBuyerActivity, noNextActivity, followUpOverdue, slowFirstResponse, touchedInBulk, stageWithoutEvidence, gaveUpEarly}
 }
 
 // disconnect empties the records of most deals won lately, where there are enough of them. What rests on silence cannot be told any more.

@@ -42,7 +42,8 @@ func (j *judge) upkeep(all []past) {
 	for _, d := range all {
 		silenced[d.deal.ID] = deaf || deafOwners[d.deal.Owner]
 	}
-	believing := []string{"no-buyer-activity", "no-next-activity", "follow-up-overdue", "slow-first-response", "touched-in-bulk", "stage-without-evidence"}
+	believing := []string{"no-buyer-activity", "no-next-activity", "follow-up-overdue", "slow-first-response", "touched-in-bulk", "stage-without-evidence",
+		"gave-up-early"}
 	j.found = slices.DeleteFunc(j.found, func(p Planted) bool { return silenced[p.Subject.ID] && slices.Contains(believing, p.Policy) })
 	bounced := slices.ContainsFunc(j.found, func(p Planted) bool { return p.Policy == "moves-bounce" })
 	j.near = slices.DeleteFunc(j.near, func(near string) bool { // what is near a threshold that is not looked at

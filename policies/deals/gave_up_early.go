@@ -23,8 +23,9 @@ func GaveUpEarly() *audit.Policy {
 	return audit.Define(audit.Meta{
 		ID: "gave-up-early", Title: "Given up too early", Doc: gaveUpEarlyDoc,
 		Group: audit.Deals, Family: audit.FamilyLosses, Rank: 4, Severity: audit.Low,
-		Needs: []audit.Need{audit.NeedLossReason, audit.NeedTouches}, Sources: "S4", Fix: audit.FixAdvice, Subject: crm.KindDeal,
-		Facts:   crm.FactLossReason | crm.FactLossDetail | crm.FactClosed | crm.FactTouches,
+		Needs: []audit.Need{audit.NeedLossReason, audit.NeedTouches, audit.NeedActivity}, Sources: "S4", Fix: audit.FixAdvice, Subject: crm.KindDeal,
+		After:   []string{notCaptured},
+		Facts:   crm.FactLossReason | crm.FactLossDetail | crm.FactClosed | crm.FactTouches | crm.FactOwner,
 		Message: `Lost as unresponsive after {{count .touches_count}} touches; {{count .limit_count}} are the least`,
 	}, gaveUpEarly{Touches: 4, Confidence: vocabulary.AnswerAt})
 }
@@ -53,6 +54,8 @@ func (s gaveUpEarly) Check(p *audit.Pass) {
 			p.Unknown(r, audit.NeedTouches, "how often it was touched is not known")
 		case touches >= s.Touches:
 			p.OK(r)
+		case uncaptured(p, r):
+			p.Unknown(r, audit.NeedActivity, silence)
 		default:
 			f := audit.Found{Severity: audit.Low, Facts: audit.Facts{"touches_count": float64(touches), "limit_count": float64(s.Touches), "reason": l.Text}, Fix: &audit.Fix{Kind: audit.FixAdvice}}
 			if r.Known.Has(crm.FactClosed) && !r.Closed.IsZero() {

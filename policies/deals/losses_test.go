@@ -16,7 +16,7 @@ func TestLostOtherWithoutDetail(t *testing.T) {
 }
 
 func TestGaveUpEarly(t *testing.T) {
-	audittest.Run(t, GaveUpEarly(), "testdata/gave-up-early*.txtar")
+	audittest.Run(t, GaveUpEarly(), "testdata/gave-up-early*.txtar", capture())
 }
 
 func TestLossSettingsAreRefused(t *testing.T) {
