@@ -52,6 +52,9 @@ func bothSides(t *testing.T, o csvfile.Options, now time.Time) sides {
 	for _, d := range world.Deals {
 		both.names["deal "+d.ID] = d.External
 	}
+	for _, owner := range world.Owners {
+		both.names["owner "+owner.ID] = strings.TrimSpace(owner.First + " " + owner.Last) // a file has no other id
+	}
 	for i, p := range world.Pipelines {
 		theirs := snap.Schema.Pipelines[i]
 		both.names["pipeline "+p.ID] = theirs.ID
