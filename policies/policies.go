@@ -5,14 +5,19 @@
 package policies
 
 import (
+	"slices"
+
 	"github.com/plumbline/plumbline/audit"
 	"github.com/plumbline/plumbline/policies/deals"
 	"github.com/plumbline/plumbline/policies/design"
+	"github.com/plumbline/plumbline/policies/people"
 	"github.com/plumbline/plumbline/policies/reasons"
 )
 
 // All returns every policy, in the order of the catalogue. Each call makes new values.
-func All() []*audit.Policy {
+func All() []*audit.Policy { return slices.Concat(ofDesign(), ofReasons(), ofDeals(), ofPeople()) }
+
+func ofDesign() []*audit.Policy {
 	return []*audit.Policy{
 		design.TooManyStages(),
 		design.TooFewStages(),
@@ -28,26 +33,44 @@ func All() []*audit.Policy {
 		design.ClosingStageMissing(),
 		design.UnusedStage(),
 		design.OftenSkippedStage(),
+		design.BottleneckStage(),
+		design.LeakyStage(),
 		design.ProbabilityUnset(),
 		design.ProbabilityNotRising(),
 		design.ProbabilityMiscalibrated(),
 		design.NoStageTimeLimit(),
 		design.ExitCriteriaUndefined(),
+		design.MixedProcesses(),
 		design.ReviewOverdue(),
+		design.LowWinRate(),
+		design.SlowingCycle(),
+		design.CycleOverTarget(),
+		design.CycleUneven(),
 		design.UnresponsiveLosses(),
+		design.NoNewDeals(),
+		design.PipelineStagnant(),
 		design.UnusedPipeline(),
+		design.SingleChannel(),
 		design.SingleChannelOutreach(),
 		design.ActivityNotCaptured(),
 		design.ManualStageMoves(),
 		design.MovesBounce(),
 		design.RulesBypassed(),
 		design.SkippingAllowed(),
+	}
+}
 
+func ofReasons() []*audit.Policy {
+	return []*audit.Policy{
 		reasons.LostReasonFreeText(),
 		reasons.LostReasonOptionsMissing(),
 		reasons.LostReasonOtherOverused(),
 		reasons.LostReasonVariants(),
+	}
+}
 
+func ofDeals() []*audit.Policy {
+	return []*audit.Policy{
 		deals.StaleInStage(),
 		deals.OpenTooLong(),
 		deals.NoBuyerActivity(),
@@ -76,6 +99,13 @@ func All() []*audit.Policy {
 		deals.SingleThreaded(),
 		deals.TouchedInBulk(),
 		deals.LostReasonMissing(),
+	}
+}
+
+func ofPeople() []*audit.Policy {
+	return []*audit.Policy{
+		people.OwnerOverloaded(),
+		people.OwnerBehindAtStage(),
 		deals.LostReasonNonstandard(),
 		deals.LostOtherWithoutDetail(),
 		deals.DuplicateDeal(),

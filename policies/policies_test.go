@@ -23,7 +23,7 @@ func TestCatalogue(t *testing.T) {
 		}
 		ids[p.ID] = true
 		rank := fmt.Sprint(p.Family, p.Rank)
-		if p.Family == "" || p.Rank == 0 || ranks[rank] != "" {
+		if (p.Family == "") != (p.Group == audit.People) || p.Rank == 0 || ranks[rank] != "" {
 			t.Errorf("%s has no place of its own in its family: %s, beside %q", p.ID, rank, ranks[rank])
 		}
 		ranks[rank] = p.ID

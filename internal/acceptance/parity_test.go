@@ -56,6 +56,7 @@ func counted() map[string]string {
 		"slow-first-response":     kinds,
 		"stage-without-evidence":  kinds,
 		"activity-not-captured":   "deals without an owner are those of the user who connected Pipedrive, who is judged, too",
+		"owner-overloaded":        "deals without an owner are those of the user who connected Pipedrive, and a queue is a user there",
 		"behind-its-evidence":     "Pipedrive has no quotes",
 		"touched-in-bulk":         "Pipedrive does not tell who changed a deal",
 		"rules-bypassed":          rules,

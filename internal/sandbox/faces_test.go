@@ -27,7 +27,7 @@ func TestOneTruthOfAllFaces(t *testing.T) {
 			}
 		}
 		impossible := []string{"owner-missing", "several-closed-stages", "stage-after-won", "closing-stage-missing", "default-stages-untouched", "touched-in-bulk", "behind-its-evidence",
-			"close-date-default", "dates-impossible", "reopened"}
+			"close-date-default", "dates-impossible", "reopened", "mixed-processes"}
 		possible := slices.DeleteFunc(slices.Clone(w.Truth), func(p sandbox.Planted) bool { return slices.Contains(impossible, p.Policy) })
 		for i := range possible {
 			if possible[i].Subject.ID == "default" {

@@ -20,6 +20,8 @@ type GenOptions struct {
 	// Plant names the policies of which problems are planted; nil: a selection by the seed. A policy that rests on a statistic
 	// for which the account is too small is left out: Truth says what is there.
 	Plant []string
+
+	again uint64 // how often an account was drawn in vain
 }
 
 // Generate makes an account with the sales history of about two years. It is healthy but for what World.Truth lists: whatever
@@ -37,12 +39,17 @@ func Generate(opts GenOptions) *World {
 		g := newMaker(opts, without)
 		g.setUp()
 		g.makeClosed()
+		g.bendClosed()
 		g.measure()
 		g.makeOpen()
-		if tooFew := slices.Concat(g.unsupported(), g.calibrate(), g.explainLosses()); len(tooFew) > 0 {
+		if tooFew := slices.Concat(g.unsupported(), g.trendsTooFew(), g.calibrate(), g.explainLosses()); len(tooFew) > 0 {
 			for _, p := range tooFew {
 				without[p] = true
 			}
+			continue
+		}
+		if g.restless() && opts.again < 2*drawnAnew {
+			opts.again++
 			continue
 		}
 		return g.finish()
@@ -60,6 +67,9 @@ type maker struct {
 	closed []*draft
 	open   []*draft
 	odds   *rand.Rand // for what is planted in probabilities
+	trends *rand.Rand // for what is planted in how deals go over time
+	bent   map[string]bend
+	pasts  []*pastOf  // of the pipelines, once they were asked for
 	names  *rand.Rand // for what is planted in names and flags of stages
 	whys   *rand.Rand // for what is planted in losses
 	upkeep *rand.Rand // for what is planted in how the set-up is kept
@@ -68,7 +78,7 @@ type maker struct {
 }
 
 func newMaker(opts GenOptions, without map[string]bool) *maker {
-	g := &maker{opts: opts, rng: rand.New(rand.NewPCG(opts.Seed, 0x706c756d626c696e)), plan: map[string]bool{}}
+	g := &maker{opts: opts, rng: rand.New(rand.NewPCG(opts.Seed, 0x706c756d626c696e+opts.again)), plan: map[string]bool{}}
 	g.world = &World{Now: opts.Now}
 	g.choosePlan(without)
 	g.choosePlanOfOdds(without)
@@ -77,6 +87,7 @@ func newMaker(opts GenOptions, without map[string]bool) *maker {
 	g.choosePlanOfActivity()
 	g.choosePlanOfDates()
 	g.choosePlanOfUpkeep()
+	g.choosePlanOfTrends(without)
 	return g
 }
 
@@ -106,6 +117,9 @@ type track struct {
 	source     string // of moves made by others than people
 	staleLimit []band
 	odds       []float64 // the open stages' probabilities
+	leak       int       // index of the open stage that most losses come from, -1 none
+	dry        bool      // no deal was created lately
+	mixed      bool      // deals of one type take longer
 }
 
 // step is an open stage's usual stay: log-normal, in days.
@@ -139,6 +153,7 @@ type draft struct {
 	began   *track  // another pipeline, in whose first stage the deal was created; nil: in its own
 	moves   []entry // once it has times
 	source  string
+	kind    string   // the type of deal; "": drawn when it is finished
 	wrong   []string // policies that must report it
 	why     why      // it was lost
 
@@ -189,6 +204,10 @@ func (k *deck) draw(rng *rand.Rand) bool {
 	k.cards = k.cards[1:]
 	return c
 }
+
+// drawnAnew is how often an account is drawn anew until what is planned shows and no other trend does by accident; then nothing
+// is planned, and it is drawn as often again.
+const drawnAnew = 20
 
 const day = 24 * time.Hour
 

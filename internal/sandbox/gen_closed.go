@@ -69,9 +69,16 @@ func (g *maker) walk(d *draft, age float64) {
 // lostAt draws the stage in which a deal is lost, the earlier the likelier.
 func (g *maker) lostAt(t *track) int {
 	k := len(t.steps)
+	if t.leak >= 0 && g.rng.Float64() < 0.55 {
+		return t.leak
+	}
 	for {
 		s := g.rng.IntN(k)
-		if s != t.unused && g.rng.Float64() < 1-0.6*float64(s)/float64(k) {
+		chance := 1 - 0.6*float64(s)/float64(k)
+		if s == t.skipped { // fewer are there to be lost from it
+			chance *= 1 - t.skippers.share
+		}
+		if s != t.unused && g.rng.Float64() < chance {
 			return s
 		}
 	}

@@ -38,7 +38,7 @@ const (
 	soonLeast, soonMost   = 1.35, 1.9  // of it, where a date is put right
 	weekend               = 3          // days by which a date may be put back into working hours
 	amountHealthy         = 0.8        // of the distance from which an amount is too far
-	amountLeast, amounted = 1.3, 1.9
+	amountLeast, amounted = 1.45, 2
 	muchOpen              = 60 // open deals per planted problem
 )
 

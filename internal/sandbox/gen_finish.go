@@ -39,6 +39,7 @@ func (g *maker) finish() *World {
 	w.plant(noStageTimeLimit, "portal", w.Account)
 	enliven(w, g.deeds, g.plan)
 	misdate(w, g.dates, g.plan)
+	g.finishTrends()
 	keepUp(w, g.upkeep, g.plan)
 	w.sortTruth()
 	return w
@@ -87,6 +88,9 @@ func (f *filler) deal(d *draft) Deal {
 	}
 	if g.rng.Float64() < 0.08 {
 		out.Currency = pick(g.rng, []string{"EUR", "USD", "GBP"})
+	}
+	if out.Type = d.kind; out.Type == "" && !d.track.mixed {
+		out.Type = pick(g.trends, dealTypes())
 	}
 	for i, m := range d.moves {
 		source := d.source

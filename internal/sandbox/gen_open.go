@@ -42,7 +42,7 @@ func (g *maker) openAt(t *track) int {
 	for {
 		s := g.rng.IntN(len(t.steps))
 		seen := float64(s) / float64(len(t.steps))
-		if s != t.unused && g.rng.Float64() < (1-0.6*seen)*(0.3+0.7*t.steps[s].median/most) {
+		if s != t.unused && (s > 0 || !t.dry) && g.rng.Float64() < (1-0.6*seen)*(0.3+0.7*t.steps[s].median/most) {
 			return s
 		}
 	}
@@ -86,6 +86,9 @@ func (g *maker) age(d *draft) {
 	total := min(stay+prior, calm*long.lo)
 	if d.long {
 		total = max(g.between(beyond, 2.1)*long.hi, stay+least)
+	}
+	if d.track.dry {
+		total = max(total, min(calm*long.lo, g.between(dryDays, dryDays+8)))
 	}
 	if last == 0 {
 		stay = total

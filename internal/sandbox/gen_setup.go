@@ -21,6 +21,7 @@ func (g *maker) setUp() {
 	g.makeCompanies()
 	g.makeTracks()
 	g.plantDesign()
+	g.bendTracks()
 	p := pick(g.rng, []LossProperty{{Name: "loss_reason", Label: "Loss reason"}, {Name: "lost_reason_list", Label: "Lost reason"}, {Name: "deal_loss_reason", Label: "Deal loss reason"}})
 	if !g.plan[lostFreeText] {
 		p.Options = lossOptions()
@@ -89,7 +90,7 @@ func (g *maker) makeTracks() {
 	}
 	left, id := g.opts.Deals, 700_000_000+g.rng.IntN(1_000_000)
 	for i, k := range kinds {
-		t := &track{unused: -1, skipped: -1, winRate: k.won * g.between(0.9, 1.1), source: k.source}
+		t := &track{unused: -1, skipped: -1, leak: -1, winRate: k.won * g.between(0.9, 1.1), source: k.source}
 		t.deals = min(int(math.Ceil(float64(g.opts.Deals)*k.share)), left)
 		left -= t.deals
 		names := pick(g.rng, sets)
@@ -118,7 +119,7 @@ func pipelineID(i, id int) string {
 func (g *maker) addStages(t *track, names stageSet, n, id int, total float64) {
 	weights, sum := make([]float64, n), 0.0
 	for i := range weights {
-		weights[i] = g.between(0.6, 1.5)
+		weights[i] = g.between(0.8, 1.2)
 		sum += weights[i]
 	}
 	for i := range n {

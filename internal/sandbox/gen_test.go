@@ -38,8 +38,11 @@ func TestTruthIsWhatASecondReadingFinds(t *testing.T) {
 	planted := map[string]int{}
 	for seed := range uint64(100) {
 		n := 300
-		if seed%10 == 0 {
+		switch seed % 10 {
+		case 0:
 			n = 2000
+		case 3, 6: // what rests on a trend takes more than a few
+			n = 1000
 		}
 		w := Generate(GenOptions{Deals: n, Seed: seed, Now: someNow(seed)})
 		j := judgeWorld(t, w)
@@ -56,7 +59,11 @@ func TestTruthIsWhatASecondReadingFinds(t *testing.T) {
 		}
 	}
 	for _, p := range Plantable() {
-		if planted[p] < 5 {
+		least := 5
+		if slices.Contains(plantedInTrends(), p) { // most of them take the larger worlds
+			least = 1
+		}
+		if planted[p] < least {
 			t.Errorf("%s was planted %d times in 100 worlds", p, planted[p])
 		}
 	}
@@ -72,6 +79,7 @@ func TestEveryPolicyCanBePlantedAlone(t *testing.T) {
 		for _, p := range w.Truth {
 			implied := p.Policy == staleInStage && policy == openTooLong || p.Policy == openTooLong && policy == staleInStage ||
 				p.Policy == probabilityMiscalibrated && policy == probabilityUnset || p.Policy == noStageTimeLimit || p.Policy == exitCriteriaUndefined ||
+				p.Policy == leakyStage && policy == lowWinRate ||
 				p.Policy == closeDateTooSoon && policy == closeDateDefault || p.Policy == lossOtherBare && policy == lossOtherOverused ||
 				p.Policy == noNextActivity && (policy == noBuyerActivity || policy == followUpOverdue)
 			if p.Policy != policy && !implied {
@@ -119,6 +127,9 @@ func whole(w *World, listed int) error {
 			stageOf[s.ID] = p.ID
 			known["stage "+s.ID] = true
 		}
+	}
+	for _, o := range w.Owners {
+		known["owner "+o.ID] = true
 	}
 	last, n := 0, 0
 	for i := range w.Deals {

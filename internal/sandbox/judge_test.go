@@ -69,6 +69,7 @@ func judgeWorld(t *testing.T, w *World) *judge {
 	j.names()
 	j.dates(all)
 	j.bulk(all)
+	j.trends(all)
 	for p := range w.Pipelines {
 		mine := slices.DeleteFunc(slices.Clone(all), func(d past) bool { return d.at.pipeline != p || d.deal.Archived })
 		var own []past

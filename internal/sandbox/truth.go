@@ -39,6 +39,16 @@ const (
 	movesBounce           = "moves-bounce"
 	skippingAllowed       = "skipping-allowed"
 
+	bottleneckStage = "bottleneck-stage"
+	leakyStage      = "leaky-stage"
+	lowWinRate      = "low-win-rate"
+	slowingCycle    = "slowing-cycle"
+	cycleUneven     = "cycle-uneven"
+	noNewDeals      = "no-new-deals"
+	mixedProcesses  = "mixed-processes"
+	singleChannel   = "single-channel"
+	ownerOverloaded = "owner-overloaded"
+
 	tooFewStages           = "too-few-stages"
 	severalClosedStages    = "several-closed-stages"
 	subjectiveStageName    = "subjective-stage-name"
@@ -131,6 +141,25 @@ const (
 //	                       than one in a hundred for all stages together. Where probability-unset is planted it may come with it.
 //	no-stage-time-limit    subject portal (World.Account). In every account, healthy ones too: no stage rots, and that no limit is
 //	                       configured is no matter of the account's.
+//
+//	bottleneck-stage       subject stage. The median of the stays that began within 365 d (Kaplan and Meier), n >= 30, is more than twice the
+//	                       median of the other open stages' medians. Planted: a stage three times as long as the longest other one.
+//	leaky-stage            subject stage. Of the deals that left it for good 15 points fewer went on, within 90 d against the 365 d before, or
+//	                       within 365 d against the median stage, n >= 50. Planted: half of a pipeline's losses come from it.
+//	low-win-rate           subject pipeline. Win rate of 90 d below 60 % of that of the 365 d before, n >= 30. Planted: most of its wins of
+//	                       104 d are losses from its last stage, which is leaky-stage then, too.
+//	slowing-cycle          subject pipeline. Median cycle of 90 d above 1.25 times that of the 365 d before, n >= 20. Planted: twice as long.
+//	cycle-uneven           subject pipeline. p90 of the cycles of 365 d above four medians, n >= 50. Planted: a quarter takes 6.5 times as long.
+//	no-new-deals           subject pipeline. Created within 30 d fewer than half of the mean of the six months before, which is >= 10.
+//	                       Planted: next to none in 46 d.
+//	mixed-processes        subject pipeline. Median cycles of 365 d of two types of deals that differ by twice, n >= 20 each. Planted: 2.8 times.
+//	                       Not on Pipedrive, whose deals have no type.
+//	single-channel         subject portal (World.Account). More than 80 % of the deals created within 365 d that have a channel, n >= 30 and half
+//	                       of all, came by one. Base: a third.
+//	owner-overloaded       subject owner. More than 50 open deals, and more than twice the median of the active owners who have any.
+//
+// What rests on a trend, today and a week ago, is 15 to 20 % beyond its limit and 3.5 standard deviations from chance where it is planted;
+// elsewhere n or the effect is as far below it, or the deviation less than 1.2: such an account is drawn anew.
 //
 //	too-few-stages         subject pipeline. Fewer than 2 open stages; base at least 3. This and those that follow are planted in
 //	                       pipelines without deals, behind the others.
@@ -231,7 +260,7 @@ const (
 // Archived deals are never reported, whatever is wrong with them. A few old closed deals began in another pipeline: that skips
 // nothing, and their stay there counts as one in that pipeline's stage.
 func Plantable() []string {
-	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses(), plantedInActivity(), plantedInDates(), plantedInUpkeep(), []string{exitCriteriaUndefined})
+	return slices.Concat(plantedByChance(), []string{probabilityUnset, probabilityNotRising, probabilityMiscalibrated, noStageTimeLimit}, plantedInBoards(), plantedInLosses(), plantedInActivity(), plantedInDates(), plantedInUpkeep(), []string{exitCriteriaUndefined}, plantedInTrends())
 }
 
 // plantedByChance are those that a seed draws first; the order decides which.

@@ -85,13 +85,13 @@ func (f *Face) Truth() []sandbox.Planted {
 
 // Origins are the problems of Truth by the world's ids. A deal always has an owner here, won and lost are no stages, a new account
 // has other stages than those that are planted as untouched, nobody tells who edited a deal, and there are no quotes. It
-// enters no close date by itself, keeps the expected date of a closed deal apart, and tells no closing but the last.
+// enters no close date by itself, keeps the expected date of a closed deal apart, tells no closing but the last, and its deals have no type.
 func (f *Face) Origins() []sandbox.Planted {
 	var out []sandbox.Planted
 	for _, planted := range f.world.Truth {
 		switch planted.Policy {
 		case "owner-missing", "several-closed-stages", "stage-after-won", "closing-stage-missing", "default-stages-untouched", "touched-in-bulk", "behind-its-evidence",
-			"close-date-default", "dates-impossible", "reopened":
+			"close-date-default", "dates-impossible", "reopened", "mixed-processes":
 		default:
 			out = append(out, planted)
 		}
