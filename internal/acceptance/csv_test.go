@@ -251,7 +251,7 @@ func noFile(policy string) bool {
 		"owner-inactive", "gave-up-early", "default-stages-untouched", "no-buyer-activity", "follow-up-overdue", "next-activity-overdue", "slow-first-response",
 		"contact-missing", "single-threaded", "stage-without-evidence", "behind-its-evidence", "touched-in-bulk", "close-date-pushed",
 		"starts-too-early", "review-overdue", "single-channel-outreach", "activity-not-captured", "manual-stage-moves", "moves-bounce", "rules-bypassed",
-		"skipping-allowed",
+		"skipping-allowed", "owner-overloaded",
 	}, policy)
 }
 

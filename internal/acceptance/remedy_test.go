@@ -24,7 +24,7 @@ import (
 // ailing is a portal with a problem for every kind of fix.
 func ailing(t *testing.T, seed uint64) *office {
 	t.Helper()
-	world := sandbox.Generate(sandbox.GenOptions{Deals: 400, Seed: seed, Plant: []string{"close-date-past", "close-date-missing", "owner-missing", "owner-inactive",
+	world := sandbox.Generate(sandbox.GenOptions{Deals: 600, Seed: seed, Plant: []string{"close-date-past", "close-date-missing", "owner-missing", "owner-inactive",
 		"amount-missing", "stale-in-stage", "open-too-long", "no-next-activity", "stage-regressed", "lost-reason-free-text"}})
 	return opened(t, world)
 }
