@@ -46,6 +46,26 @@ func TestOlderLayout(t *testing.T) {
 	}
 }
 
+// TestColumnsCompressedOneByOne reads a snapshot of the layout in which every column was compressed by itself.
+func TestColumnsCompressedOneByOne(t *testing.T) {
+	text, err := os.ReadFile("testdata/format2.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept struct {
+		Meta   json.RawMessage
+		Chunks []Chunk
+	}
+	if err := json.Unmarshal(text, &kept); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(kept.Meta, each(kept.Chunks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, got, bulk(t, 12))
+}
+
 // TestRareValuesCostNothing compares a portal in which one deal has a value with one in which none has.
 func TestRareValuesCostNothing(t *testing.T) {
 	none := bulk(t, 2000)

@@ -1,8 +1,8 @@
 // Package snapfile turns a snapshot into Apache Arrow tables and back.
 //
 // Its one idea: a snapshot is read and written whole, so it is stored as a few blocks of columns, not as rows. A snapshot
-// is a small JSON text and chunks of at most [ChunkDeals] deals; a chunk is three Arrow IPC streams, compressed by zstd,
-// that other tools read as they are:
+// is a small JSON text and chunks of at most [ChunkDeals] deals; a chunk is three Arrow IPC streams, each compressed by zstd
+// as a whole (column by column takes a decoder for every one of them, which costs more than the columns):
 //
 //	deals  one row per deal in ascending order of id: "moves" counts its rows in moves, and the columns id, name, company,
 //	       loss_reason, loss_text, loss_detail, merged, type, source, editor and closer are row numbers in texts;
@@ -27,6 +27,8 @@ import (
 	"hash/crc32"
 	"iter"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/plumbline/plumbline/internal/crm"
 )
 
@@ -35,9 +37,12 @@ const ChunkDeals = 65_536
 
 // format is the number of this layout. A reader takes older ones, in which no deal has the columns that came later, and
 // refuses newer ones.
-const format = 2
+const format = 3
 
-// Chunk is a run of deals: three Arrow IPC streams.
+// wholeFormat is the first layout whose streams are compressed as a whole; in those before it the columns are.
+const wholeFormat = 3
+
+// Chunk is a run of deals: three Arrow IPC streams, compressed.
 type Chunk struct {
 	Deals, Moves, Texts []byte
 }
@@ -80,6 +85,11 @@ func encode(s *crm.Snapshot, chunkDeals int) ([]byte, []Chunk, error) {
 		Format: format, Portal: s.Portal, CRM: s.CRM, Taken: s.Taken, Asked: s.Asked, Completeness: s.Completeness,
 		Schema: s.Schema, Currencies: c.Currencies, Deals: s.Len(), Moves: len(c.Moves), Texts: len(c.Texts),
 	}
+	pack, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode the snapshot: %w", err)
+	}
+	defer func() { _ = pack.Close() }() // it writes to nothing
 	var chunks []Chunk
 	textFrom := 0
 	for from := 0; from == 0 || from < s.Len(); from += chunkDeals {
@@ -92,6 +102,7 @@ func encode(s *crm.Snapshot, chunkDeals int) ([]byte, []Chunk, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("encode the snapshot: %w", err)
 		}
+		chunk = Chunk{pack.EncodeAll(chunk.Deals, nil), pack.EncodeAll(chunk.Moves, nil), pack.EncodeAll(chunk.Texts, nil)}
 		chunks = append(chunks, chunk)
 		m.Sums = append(m.Sums, chunk.sum())
 		textFrom = textTo
@@ -130,11 +141,19 @@ func Decode(metaJSON []byte, chunks iter.Seq2[Chunk, error]) (*crm.Snapshot, err
 	if m.Format < 1 || m.Format > format {
 		return nil, fmt.Errorf("decode the snapshot: its format is %d, this version of Plumbline reads up to %d", m.Format, format)
 	}
+	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(tableBytes))
+	if err != nil {
+		return nil, fmt.Errorf("decode the snapshot: %w", err)
+	}
+	defer unpack.Close()
 	cols := crm.Columns{Currencies: m.Currencies}
 	n := 0
 	for chunk, err := range chunks {
 		if err == nil && (n >= len(m.Sums) || m.Sums[n] != chunk.sum()) {
 			err = errors.New("it is damaged")
+		}
+		if err == nil && m.Format >= wholeFormat {
+			chunk, err = unpacked(unpack, chunk)
 		}
 		if err == nil {
 			err = decodeChunk(&cols, chunk, m)
@@ -151,6 +170,20 @@ func Decode(metaJSON []byte, chunks iter.Seq2[Chunk, error]) (*crm.Snapshot, err
 		return nil, fmt.Errorf("decode the snapshot: %w", err)
 	}
 	return snap, nil
+}
+
+// unpacked are a chunk's streams as they were before they were compressed.
+func unpacked(d *zstd.Decoder, c Chunk) (out Chunk, err error) {
+	if out.Deals, err = d.DecodeAll(c.Deals, nil); err != nil {
+		return out, fmt.Errorf("deals: %w", err)
+	}
+	if out.Moves, err = d.DecodeAll(c.Moves, nil); err != nil {
+		return out, fmt.Errorf("moves: %w", err)
+	}
+	if out.Texts, err = d.DecodeAll(c.Texts, nil); err != nil {
+		return out, fmt.Errorf("texts: %w", err)
+	}
+	return out, nil
 }
 
 // check makes sure that nothing is missing and that every index points at something.

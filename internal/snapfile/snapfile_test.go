@@ -184,7 +184,7 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s: it was taken", name)
 		}
 	}
-	if _, err := Decode([]byte(strings.Replace(string(meta), `"format":2`, `"format":3`, 1)), each(chunks)); err == nil || !strings.Contains(err.Error(), "format") {
+	if _, err := Decode([]byte(strings.Replace(string(meta), `"format":3`, `"format":4`, 1)), each(chunks)); err == nil || !strings.Contains(err.Error(), "format") {
 		t.Errorf("another format: %v", err)
 	}
 	if _, err := Decode([]byte(strings.Replace(string(meta), `"id":"renewals"`, `"id":"renewals","stages":[],"x":"`, 1)), each(chunks)); err == nil {

@@ -330,7 +330,7 @@ func encodeArrays(columns []column, arrays []arrow.Array) ([]byte, error) {
 	}
 	schema := arrow.NewSchema(fields, nil)
 	var out bytes.Buffer
-	w := ipc.NewWriter(&out, ipc.WithSchema(schema), ipc.WithZstd())
+	w := ipc.NewWriter(&out, ipc.WithSchema(schema))
 	err := w.Write(array.NewRecordBatch(schema, arrays, int64(arrays[0].Len())))
 	if err := errors.Join(err, w.Close()); err != nil {
 		return nil, err
