@@ -159,7 +159,11 @@ func testRare(t *testing.T, s Subject) {
 	}
 	may := crm.FactClosed | s.Partial&crm.FactDates // of a deal that was never changed a CRM may tell its dates without its history
 	for id, d := range deals(t, pages) {
-		was := got[id]
+		was, may := got[id], may
+		if !d.Closed.IsZero() && !d.Known.Has(crm.FactNextDue) { // what is left undone on a closed deal need not be read again
+			may |= crm.FactPlanned | crm.FactNextDue
+			was.NextDue = 0
+		}
 		if d.Quote != was.Quote || d.LineTotal != was.LineTotal || d.NextDue != was.NextDue || d.Known&^may != was.Known&^may {
 			t.Errorf("deal %s shows other quotes, line items or activities when it is read as changed: %+v, was %+v", id, d, was)
 		}
