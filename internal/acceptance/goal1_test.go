@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -351,8 +352,12 @@ func BenchmarkGoal1(b *testing.B) {
 	load := times(b, 5, func() { loaded(b, db, "acme") })
 	engine := times(b, 5, func() { fiveByAudit(b, loaded(b, db, "acme")) })
 	columns := times(b, 5, func() { fiveByColumns(loaded(b, db, "acme")) })
+	held := loaded(b, db, "acme")
+	memory := times(b, 5, func() { fiveByColumns(held) })
+	runtime.KeepAlive(held)
 	for b.Loop() { // the figures above are the benchmark
 	}
+	b.ReportMetric(memory.Seconds(), "in-memory-s")
 	b.ReportMetric(load.Seconds(), "load-s")
 	b.ReportMetric(columns.Seconds(), "checks-s")
 	b.ReportMetric(engine.Seconds(), "audit-s")
@@ -364,6 +369,7 @@ func BenchmarkGoal1(b *testing.B) {
 		took := answer(b, sh, snap, want)
 		b.ReportMetric(took.Seconds(), sh.name+"-s")
 		goal(b, took.Seconds()/columns.Seconds(), "x-"+sh.name, sh.goal)
+		goal(b, took.Seconds()/memory.Seconds(), "x-"+sh.name+"-in-memory", sh.goal+", the snapshot being loaded already")
 		goal(b, took.Seconds()/engine.Seconds(), "x-"+sh.name+"-by-audit", sh.goal+", with every statistic and the score worked out beside")
 	}
 }
