@@ -13,9 +13,11 @@ type verdict struct{ P, Effect *float64 }
 
 func (v verdict) Check(p *audit.Pass) {
 	p.Compare(audit.Comparison{
-		Kind:  crm.KindPipeline,
-		Weigh: func(*audit.Stats) audit.Evidence { return audit.Evidence{N: 50, Least: 20, Effect: *v.Effect > 1, P: *v.P} },
-		Tell:  func(audit.Evidence) audit.Found { return audit.Found{Severity: audit.Medium} },
+		Kind: crm.KindPipeline,
+		Weigh: func(*audit.Stats) audit.Evidence {
+			return audit.Evidence{N: 50, Least: 20, Effect: *v.Effect > 1, P: *v.P}
+		},
+		Tell: func(audit.Evidence) audit.Found { return audit.Found{Severity: audit.Medium} },
 	})
 	for i := range p.Pipelines() {
 		if i > 0 {
