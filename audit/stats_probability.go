@@ -107,25 +107,3 @@ func NonDecreasing(values, weights []float64) []float64 {
 	}
 	return out
 }
-
-// AtMost is the chance that of n deals at most k are won where each is with probability p: a one-sided test of whether p is too
-// high. AtLeast is the other side.
-func AtMost(k, n int, p float64) float64 {
-	switch {
-	case k >= n || p <= 0:
-		return 1
-	case k < 0 || p >= 1:
-		return 0
-	}
-	all, _ := math.Lgamma(float64(n + 1))
-	sum := 0.0
-	for i := range k + 1 {
-		a, _ := math.Lgamma(float64(i + 1))
-		b, _ := math.Lgamma(float64(n - i + 1))
-		sum += math.Exp(all - a - b + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p))
-	}
-	return min(1, sum)
-}
-
-// AtLeast is the chance that of n deals at least k are won where each is with probability p: see [AtMost].
-func AtLeast(k, n int, p float64) float64 { return AtMost(n-k, n, 1-p) }

@@ -50,25 +50,19 @@ func nearlySorted(v []float64) bool {
 	return true
 }
 
-func TestAtMost(t *testing.T) {
+func TestShareBelowByTheTables(t *testing.T) {
 	for _, c := range []struct {
-		k, n int
-		p    float64
-		want float64
+		r     Rate
+		limit float64
+		want  float64
 	}{
-		{0, 10, 0.5, 1.0 / 1024}, {5, 10, 0.5, 0.623046875}, {10, 10, 0.5, 1}, {3, 10, 0.9, 9.1216e-06}, {2, 30, 0.2, 0.0441789}, {-1, 3, 0.5, 0}, {2, 3, 1, 0}, {2, 3, 0, 1},
+		{Rate{0, 10}, 0.5, 1.0 / 1024}, {Rate{5, 10}, 0.5, 0.623046875}, {Rate{10, 10}, 0.5, 1}, {Rate{3, 10}, 0.9, 9.1216e-06}, {Rate{2, 30}, 0.2, 0.0441789},
+		{Rate{2, 3}, 1, 0}, {Rate{2, 3}, 0, 1},
 	} {
-		if got := AtMost(c.k, c.n, c.p); math.Abs(got-c.want) > 1e-6 {
-			t.Errorf("at most %d of %d by %v: %v, want %v", c.k, c.n, c.p, got, c.want)
+		if got := ShareBelow(c.r, c.limit); math.Abs(got-c.want) > 1e-6 {
+			t.Errorf("at most %d of %d by %v: %v, want %v", c.r.K, c.r.N, c.limit, got, c.want)
 		}
 	}
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 400).Draw(t, "n")
-		k, p := rapid.IntRange(0, n).Draw(t, "k"), rapid.Float64Range(0.01, 0.99).Draw(t, "p")
-		if sum := AtMost(k-1, n, p) + AtLeast(k, n, p); math.Abs(sum-1) > 1e-9 {
-			t.Fatalf("less than %d and at least as many of %d by %v make %v", k, n, p, sum)
-		}
-	})
 }
 
 func TestLongestGap(t *testing.T) {

@@ -71,9 +71,10 @@ func (s probabilityMiscalibrated) claims(p *audit.Pass, stats *audit.Stats) []cl
 			c := claim{rung: rung{stage: stage, says: p.Snap.Stage(stage).Probability}, pipeline: pipeline}
 			c.odds, c.known = stats.Odds(stage)
 			if c.says != nil && c.known && c.odds.Closed >= s.MinClosed {
-				c.chance = audit.AtMost(c.odds.Won, c.odds.Closed, *c.says)
+				won := audit.Rate{K: c.odds.Won, N: c.odds.Closed}
+				c.chance = audit.ShareBelow(won, *c.says)
 				if c.odds.Rate > *c.says {
-					c.chance = audit.AtLeast(c.odds.Won, c.odds.Closed, *c.says)
+					c.chance = audit.ShareAbove(won, *c.says)
 				}
 				tested, chances = append(tested, len(all)), append(chances, c.chance)
 			}
